@@ -1,0 +1,35 @@
+"""mobilekit: PyTorch to verified TFLite, and honest latency from camera to screen.
+
+Public names are loaded on first use, so that ``import mobilekit`` costs no torch, no TensorFlow and no plotting.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from mobilekit._version import __version__
+
+if TYPE_CHECKING:
+    from mobilekit.compat.check import check
+    from mobilekit.conversion.pipeline import Converted, convert
+    from mobilekit.errors import MobilekitError
+
+_EXPORTS = {
+    "Converted": "mobilekit.conversion.pipeline",
+    "MobilekitError": "mobilekit.errors",
+    "check": "mobilekit.compat.check",
+    "convert": "mobilekit.conversion.pipeline",
+}
+
+__all__ = ["Converted", "MobilekitError", "__version__", "check", "convert"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _EXPORTS:
+        return getattr(importlib.import_module(_EXPORTS[name]), name)
+    raise AttributeError(f"module 'mobilekit' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

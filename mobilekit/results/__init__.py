@@ -1,0 +1,37 @@
+"""What mobilekit answers with: frozen dataclasses, one file an area. Rendering knows these and nothing else."""
+
+from __future__ import annotations
+
+from mobilekit.results.base import FORMAT_VERSION, to_jsonable
+from mobilekit.results.bench import BenchReport, LatencySummary, Provenance, Stage
+from mobilekit.results.compat import CompatReport, Finding, TargetReport
+from mobilekit.results.conversion import (
+    ConversionReport,
+    FloatIsland,
+    InputOrigin,
+    LayerError,
+    OutputComparison,
+    StepTiming,
+    TransposeNote,
+    VerificationReport,
+)
+
+__all__ = [
+    "FORMAT_VERSION",
+    "BenchReport",
+    "CompatReport",
+    "ConversionReport",
+    "Finding",
+    "FloatIsland",
+    "InputOrigin",
+    "LatencySummary",
+    "LayerError",
+    "OutputComparison",
+    "Provenance",
+    "Stage",
+    "StepTiming",
+    "TargetReport",
+    "TransposeNote",
+    "VerificationReport",
+    "to_jsonable",
+]
