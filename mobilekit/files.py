@@ -32,18 +32,19 @@ def check_writable(path: str | Path) -> None:
 def write_files(contents: Mapping[str | Path, bytes]) -> None:
     """Write all of ``contents``, or none of it; :class:`OutputError` names the file that could not be written.
 
-    Nothing is renamed before everything is on disk, so a full disk, a crash or Ctrl-C leaves the old files as they were.
+    Nothing is renamed before everything is on disk, so a full disk or Ctrl-C leaves the old files as they were.
     """
     with contextlib.ExitStack() as undo:
         pending: list[tuple[Path, Path]] = []
         for name, data in contents.items():
             path = Path(name)
             try:
-                for made in _make_folders(path.parent):
-                    undo.callback(_remove_folder, made)
+                for folder in _missing_folders(path.parent):
+                    undo.callback(_remove_folder, folder)
+                path.parent.mkdir(parents=True, exist_ok=True)
                 temporary = _temporary_name(path)
                 undo.callback(temporary.unlink, missing_ok=True)
-                with temporary.open("xb") as file:
+                with temporary.open("wb") as file:
                     file.write(data)
                     file.flush()
                     os.fsync(file.fileno())
@@ -71,11 +72,9 @@ def _existing_ancestor(path: Path) -> Path:
     return next(parent for parent in path.absolute().parents if parent.exists())
 
 
-def _make_folders(folder: Path) -> list[Path]:
-    """Make ``folder`` and its parents; returns the ones that were not there, outermost first."""
-    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()][::-1]
-    folder.mkdir(parents=True, exist_ok=True)
-    return missing
+def _missing_folders(folder: Path) -> list[Path]:
+    """``folder`` and those of its parents that do not exist, outermost first."""
+    return [parent for parent in (folder, *folder.parents) if not parent.exists()][::-1]
 
 
 def _remove_folder(folder: Path) -> None:

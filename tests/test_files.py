@@ -61,5 +61,5 @@ def test_check_writable_leaves_nothing(tmp_path: Path) -> None:
     assert _tree(tmp_path) == []
     with pytest.raises(OutputError, match="it is a folder"):
         check_writable(tmp_path)
-    with pytest.raises(OutputError, match="cannot write '/proc/x.tflite'"):
+    with pytest.raises(OutputError, match=r"cannot write '/proc/x\.tflite'"):
         check_writable("/proc/x.tflite")
