@@ -1,0 +1,1 @@
+"""The default frontend: torch.export -> our own lowerings -> Graph. Needs torch and nothing else."""

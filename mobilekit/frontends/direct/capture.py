@@ -1,0 +1,189 @@
+"""nn.Module -> torch.export's ExportedProgram, with errors in the user's own terms."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.export import ExportedProgram
+
+from mobilekit.errors import CaptureError, InputError
+from mobilekit.results import InputOrigin
+from mobilekit.source import SourceLocation
+
+_TORCH_FOLDER = str(Path(torch.__file__).parent)
+_FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in \S+\n\s*(?P<code>.*)')
+
+# Ops that write into their input but are harmless once the result simply replaces the input (see needs_functional).
+_VIEW_OPS = frozenset(
+    "alias as_strided chunk detach diagonal expand expand_as flatten movedim narrow permute pixel_shuffle reshape "
+    "reshape_as select slice split split_with_sizes squeeze swapaxes t transpose unbind unfold unflatten unsqueeze "
+    "view view_as contiguous to".split()
+)
+
+
+@dataclass(frozen=True)
+class Captured:
+    """A captured program and the example inputs it was captured with."""
+
+    program: ExportedProgram
+    example_args: tuple[Any, ...]
+    example_kwargs: dict[str, Any]
+    origins: tuple[InputOrigin, ...]
+    """Inputs that were not given, and how they were inferred."""
+
+
+def capture(
+    model: torch.nn.Module | ExportedProgram,
+    example_args: Sequence[Any] | None = None,
+    example_kwargs: Mapping[str, Any] | None = None,
+    dynamic_shapes: Any = None,
+) -> Captured:
+    """Capture ``model`` with torch.export.
+
+    Raises :class:`CaptureError` when the model raises in forward or cannot be traced, with the user's source line, and
+    :class:`InputError` for example inputs that cannot be known or have the wrong form.
+    """
+    if isinstance(model, ExportedProgram):
+        args, kwargs = model.example_inputs if model.example_inputs is not None else ((), {})
+        return Captured(_functional(model), tuple(args), dict(kwargs), ())
+    if model.training:
+        raise InputError(
+            "the model is in training mode, where dropout and batch norm compute something else: call model.eval() first"
+        )
+    origins: tuple[InputOrigin, ...] = ()
+    if example_args is None and not example_kwargs:
+        example_args, origins = infer_inputs(model)
+    args = (example_args,) if isinstance(example_args, torch.Tensor) else tuple(example_args or ())
+    kwargs = dict(example_kwargs or {})
+    with torch.no_grad():
+        try:
+            program = torch.export.export(model, args, kwargs, dynamic_shapes=dynamic_shapes)
+        except Exception as error:  # torch.export raises anything the model's own code raises
+            raise CaptureError(_explain(error, model, args, kwargs)) from error
+    return Captured(_functional(program), args, kwargs, origins)
+
+
+def infer_inputs(model: torch.nn.Module) -> tuple[tuple[torch.Tensor, ...], tuple[InputOrigin, ...]]:
+    """Example inputs from what the model itself says: Lightning, timm, or a first convolution.
+
+    Raises :class:`InputError` when nothing says it.
+    """
+    example = getattr(model, "example_input_array", None)
+    if example is not None:
+        tensors = (example,) if isinstance(example, torch.Tensor) else tuple(example)
+        return tensors, _origins(tensors, "the model's example_input_array")
+    config = getattr(model, "default_cfg", None) or getattr(model, "pretrained_cfg", None)
+    size = config.get("input_size") if isinstance(config, Mapping) else getattr(config, "input_size", None)
+    if size:
+        image = (_example_image(1, *size),)
+        return image, _origins(image, "the model's default_cfg")
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.Conv2d):
+            image = (_example_image(1, module.in_channels, 224, 224),)
+            return image, _origins(image, f"the {module.in_channels} channels of '{name}', at an assumed 224 x 224")
+        if isinstance(module, (torch.nn.Embedding, torch.nn.RNNBase, torch.nn.Linear, torch.nn.Conv1d)):
+            break
+    raise InputError(
+        "the model's inputs cannot be inferred: give example_inputs, e.g. convert(model, (torch.rand(1, 3, 224, 224),))"
+    )
+
+
+def _example_image(*shape: int) -> torch.Tensor:
+    # A generator of its own: the global one belongs to the user.
+    return torch.rand(shape, generator=torch.Generator().manual_seed(0))
+
+
+def _origins(tensors: Sequence[torch.Tensor], reason: str) -> tuple[InputOrigin, ...]:
+    return tuple(
+        InputOrigin(f"input {index}", tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."), reason)
+        for index, tensor in enumerate(tensors)
+    )
+
+
+def _functional(program: ExportedProgram) -> ExportedProgram:
+    """Remove in-place ops where simply renaming the result would be wrong; it costs as much time as the export."""
+    return program.run_decompositions({}) if _needs_functional(program) else program
+
+
+def _needs_functional(program: ExportedProgram) -> bool:
+    """Whether an in-place op writes into memory that something else sees: an input, a buffer, or a view."""
+    for node in program.graph.nodes:
+        if node.op != "call_function" or not isinstance(node.target, torch._ops.OpOverload):
+            continue
+        if not _writes_first_argument(node.target):
+            continue
+        target = node.args[0] if node.args else None
+        if not isinstance(target, torch.fx.Node) or target.op != "call_function" or _is_view(target):
+            return True
+        if any(_is_view(user) for user in target.users):
+            return True
+    return False
+
+
+def _writes_first_argument(target: torch._ops.OpOverload) -> bool:
+    return target._schema.is_mutable
+
+
+def _is_view(node: torch.fx.Node) -> bool:
+    name = getattr(getattr(node.target, "overloadpacket", None), "__name__", "")
+    return node.op == "call_function" and (name in _VIEW_OPS or node.target is operator.getitem)
+
+
+def source_of(node: torch.fx.Node) -> SourceLocation | None:
+    """The innermost line of the user's code (the innermost of PyTorch's own, if there is no other) behind a node."""
+    frames = list(_FRAME.finditer(node.meta.get("stack_trace") or ""))
+    if not frames:
+        return None
+    own = [frame for frame in frames if not frame["file"].startswith(_TORCH_FOLDER)]
+    frame = (own or frames)[-1]
+    return SourceLocation(frame["file"], int(frame["line"]), frame["code"].strip(), module_path(node))
+
+
+def module_path(node: torch.fx.Node) -> str:
+    """Path of the innermost module that made a node, as ``named_modules`` has it."""
+    stack = node.meta.get("nn_module_stack") or {}
+    path = next(reversed(stack.values()), ("", None))[0] if stack else ""
+    return str(path).removeprefix("L['self'].").removeprefix("L['self']")
+
+
+def _explain(error: Exception, model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    """Two lines for a failed export: what the model itself raises, if it raises, else why it cannot be traced."""
+    try:
+        model(*args, **kwargs)
+    except Exception as own:  # the model's code may raise anything
+        return f"the model raises in forward with {_shapes(args, kwargs)}: {type(own).__name__}: {_first_line(own)}{_place(own)}"
+    return (
+        f"torch.export cannot capture the model: {type(error).__name__}: {_first_line(error)}{_place(error)}. "
+        "Control flow and shapes that depend on values must be written with torch.cond, torch.where or fixed shapes"
+    )
+
+
+def _shapes(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    def show(value: Any) -> str:
+        return f"{str(value.dtype).removeprefix('torch.')}{list(value.shape)}" if isinstance(value, torch.Tensor) else repr(value)
+
+    shown = [show(value) for value in args] + [f"{key}={show(value)}" for key, value in kwargs.items()]
+    return ", ".join(shown) or "no inputs"
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line for line in str(error).strip().splitlines() if line.strip()]
+    return lines[0].strip() if lines else type(error).__name__
+
+
+def _place(error: BaseException) -> str:
+    """The innermost line of the traceback that is not PyTorch's."""
+    place = ""
+    trace = error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if not file.startswith(_TORCH_FOLDER) and "/mobilekit/" not in file and not file.startswith("<"):
+            place = f" ({file}:{trace.tb_lineno})"
+        trace = trace.tb_next
+    return place

@@ -1,0 +1,320 @@
+"""The walk: every node of a captured program through its lowering; all unsupported ops in one error."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch.export import ExportedProgram
+from torch.export.graph_signature import InputKind, OutputKind
+
+from mobilekit.errors import UnsupportedOp, UnsupportedOpsError
+from mobilekit.frontends.direct.builder import Builder
+from mobilekit.frontends.direct.capture import module_path, source_of
+from mobilekit.frontends.direct.registry import Unsupported, lowerings
+from mobilekit.frontends.direct.suggestions import suggestion_for
+from mobilekit.frontends.direct.values import Order, Value, channels_last_order, identity_order
+from mobilekit.graph.ir import Graph, Signature, Tensor
+
+# Ops whose input is an image stored channels last; what they read decides how a graph input is stored.
+_IMAGE_OPS = ("conv", "pool", "upsample", "interpolate", "pixel_shuffle", "grid_sampl", "batch_norm")
+# Ops that take any order, looked through when asking what reads an input.
+_TRANSPARENT_OPS = ("add", "sub", "mul", "div", "relu", "clamp", "hardtanh", "pad", "sigmoid", "to", "_to_copy", "cat", "neg")
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """One input as the user gives it and as the file takes it."""
+
+    name: str
+    order: Order
+    shape: tuple[int, ...]
+    dtype: str
+    tensor: Tensor
+
+
+@dataclass(frozen=True)
+class OutputSpec:
+    """One output: a tensor of the file, an input passed through, or a constant that no file needs to compute."""
+
+    name: str
+    order: Order
+    shape: tuple[int, ...]
+    dtype: str
+    tensor: Tensor | None
+    constant: Any = None
+    input_index: int | None = None
+
+
+@dataclass
+class Lowered:
+    """A float graph and how to feed and read it."""
+
+    graph: Graph
+    inputs: list[InputSpec]
+    outputs: list[OutputSpec]
+    narrowed: list[str]
+    unsupported: list[UnsupportedOp] = field(default_factory=list)
+
+
+def lower(program: ExportedProgram, name: str = "main", *, partial: bool = False) -> Lowered:
+    """Lower a captured program to a float Graph.
+
+    Raises :class:`UnsupportedOpsError` naming every op that has no lowering; with ``partial`` it returns what could be
+    lowered instead, with the ops in ``unsupported`` (for a compatibility check, not for writing).
+    """
+    walk = _Walk(program, name)
+    lowered = walk.run()
+    if lowered.unsupported and not partial:
+        raise UnsupportedOpsError(lowered.unsupported)
+    return lowered
+
+
+class _Walk:
+    def __init__(self, program: ExportedProgram, name: str) -> None:
+        self.program = program
+        self.builder = Builder(name)
+        self.values: dict[torch.fx.Node, Any] = {}
+        self.inputs: list[InputSpec] = []
+        self.unsupported: list[UnsupportedOp] = []
+        self.table = lowerings()
+
+    def run(self) -> Lowered:
+        for node in self._placeholders():
+            self._bind_placeholder(node)
+        for node in self.program.graph.nodes:
+            if node.op == "call_function":
+                self.values[node] = self._call(node)
+        outputs = self._outputs()
+        graph = self.builder.graph
+        graph.inputs = [spec.tensor for spec in self.inputs]
+        graph.outputs = [spec.tensor for spec in outputs if spec.tensor is not None]
+        _remove_dead(graph)
+        named_outputs = tuple((spec.name, spec.tensor) for spec in outputs if spec.tensor is not None)
+        graph.signatures = [
+            Signature("serving_default", tuple((spec.name, spec.tensor) for spec in self.inputs), named_outputs)
+        ]
+        return Lowered(graph, self.inputs, outputs, self.builder.narrowed, self.unsupported)
+
+    # -- inputs ------------------------------------------------------------------------------------------------
+
+    def _placeholders(self) -> Iterator[torch.fx.Node]:
+        return (node for node in self.program.graph.nodes if node.op == "placeholder")
+
+    def _bind_placeholder(self, node: torch.fx.Node) -> None:
+        spec = next(s for s in self.program.graph_signature.input_specs if s.arg.name == node.name)
+        if spec.kind == InputKind.USER_INPUT:
+            self.values[node] = self._user_input(node)
+            return
+        target = str(spec.target)
+        source = self.program.constants if spec.kind == InputKind.CONSTANT_TENSOR else self.program.state_dict
+        tensor = source.get(target, self.program.constants.get(target))
+        if spec.kind == InputKind.BUFFER and target in self.program.graph_signature.buffers_to_mutate.values():
+            self._refuse(node, "a buffer that changes in forward", f"buffer '{target}' is written in forward", None)
+        self.values[node] = None if tensor is None else self._parameter(tensor, target)
+
+    def _parameter(self, tensor: torch.Tensor, name: str) -> Value:
+        detached = tensor.detach()
+        dtype = _dtype(detached.dtype)
+        if detached.dtype == torch.bfloat16:
+            detached = detached.float()
+        return self.builder.constant_value(detached.contiguous().numpy(), name, dtype)
+
+    def _user_input(self, node: torch.fx.Node) -> Any:
+        example = node.meta.get("val")
+        if not isinstance(example, torch.Tensor):
+            return example  # a Python number or None: a constant of the program
+        shape, dtype = _static_shape(example), _dtype(example.dtype)
+        order = channels_last_order(len(shape)) if _feeds_image_op(node) else identity_order(len(shape))
+        stored_dtype = {"int64": "int32", "float64": "float32", "bfloat16": "float32"}.get(dtype, dtype)
+        name = self.builder.unique_name(node.name)
+        if dtype == "int64":
+            self.builder.narrowed.append(name)
+        tensor = Tensor(name, tuple(shape[axis] for axis in order), stored_dtype)
+        self.inputs.append(InputSpec(name, order, shape, dtype, tensor))
+        return Value(tensor, order, dtype)
+
+    # -- nodes -------------------------------------------------------------------------------------------------
+
+    def _call(self, node: torch.fx.Node) -> Any:
+        if node.target is operator.getitem:
+            return self._argument(node.args[0])[node.args[1]]
+        target = node.target
+        if not isinstance(target, torch._ops.OpOverload):
+            return self._refuse(node, str(target), "a call that is no ATen op", None)
+        op = f"{target.namespace}.{target._opname}.{target._overloadname}"
+        arguments = self._arguments(node, target)
+        if all(not isinstance(v, Value) or v.is_constant for v in _flat(arguments)) and not target._schema.is_mutable:
+            return self._evaluate(node, target, arguments)
+        self.builder.scope = _scope(node)
+        self.builder.source = source_of(node)
+        lowering = self.table.get(op)
+        if lowering is None:
+            return self._refuse(node, op, "no lowering to TFLite ops", suggestion_for(op))
+        try:
+            result = self._checked(node, lowering(self.builder, *arguments))
+        except Unsupported as refusal:
+            return self._refuse(node, op, refusal.reason, refusal.suggestion or suggestion_for(op))
+        if target._schema.is_mutable and isinstance(node.args[0], torch.fx.Node):
+            self.values[node.args[0]] = result  # an in-place op: later readers see the new value
+        return result
+
+    def _arguments(self, node: torch.fx.Node, target: torch._ops.OpOverload) -> list[Any]:
+        """All arguments of the ATen schema, in its order, defaults filled in."""
+        arguments = []
+        for index, parameter in enumerate(target._schema.arguments):
+            if index < len(node.args) and not parameter.kwarg_only:
+                raw = node.args[index]
+            elif parameter.name in node.kwargs:
+                raw = node.kwargs[parameter.name]
+            else:
+                raw = parameter.default_value
+            arguments.append(self._argument(raw))
+        return arguments
+
+    def _argument(self, raw: Any) -> Any:
+        if isinstance(raw, torch.fx.Node):
+            return self.values[raw]
+        if isinstance(raw, (list, tuple)):
+            return [self._argument(item) for item in raw]
+        return raw
+
+    def _evaluate(self, node: torch.fx.Node, target: torch._ops.OpOverload, arguments: list[Any]) -> Any:
+        """An op on constants alone: PyTorch itself computes it, once."""
+        named = {p.name: _to_torch(a) for p, a in zip(target._schema.arguments, arguments, strict=True)}
+        positional = [named.pop(p.name) for p in target._schema.arguments if not p.kwarg_only]
+        with torch.no_grad():
+            result = target(*positional, **named)
+        return _map_tensors(result, lambda tensor: self._parameter(tensor, node.name))
+
+    def _checked(self, node: torch.fx.Node, result: Any) -> Any:
+        """Every lowering must give the shape and dtype that PyTorch gives: a slip is an error here, not a wrong file."""
+        expected = node.meta.get("val")
+        pairs = zip(result, expected, strict=False) if isinstance(result, (list, tuple)) else [(result, expected)]
+        for value, example in pairs:
+            if not isinstance(value, Value) or not isinstance(example, torch.Tensor):
+                continue
+            if value.shape != _static_shape(example) or value.dtype != _dtype(example.dtype):
+                raise AssertionError(
+                    f"the lowering of {node.target} gives {value.dtype}{list(value.shape)}, PyTorch gives "
+                    f"{_dtype(example.dtype)}{list(example.shape)} (node {node.name})"
+                )
+        return result
+
+    def _refuse(self, node: torch.fx.Node, op: str, reason: str, suggestion: str | None) -> Any:
+        """Note an unsupported op and go on with a stand-in of the right shape, so that all of them are found."""
+        self.unsupported.append(UnsupportedOp(op, node.name, reason, source_of(node), suggestion))
+
+        def stand_in(example: torch.Tensor) -> Value:
+            shape = _static_shape(example)
+            tensor = Tensor(self.builder.unique_name(node.name), shape, _stored(_dtype(example.dtype)))
+            self.builder.graph.inputs.append(tensor)
+            return Value(tensor, identity_order(len(shape)), _dtype(example.dtype))
+
+        return _map_tensors(node.meta.get("val"), stand_in)
+
+    # -- outputs -----------------------------------------------------------------------------------------------
+
+    def _outputs(self) -> list[OutputSpec]:
+        output = next(node for node in self.program.graph.nodes if node.op == "output")
+        raw = [
+            argument
+            for argument, spec in zip(output.args[0], self.program.graph_signature.output_specs, strict=True)
+            if spec.kind == OutputKind.USER_OUTPUT
+        ]
+        names = ["output"] if len(raw) == 1 else [f"output_{index}" for index in range(len(raw))]
+        taken: set[Tensor] = set()
+        return [self._output(name, self._argument(argument), taken) for name, argument in zip(names, raw, strict=True)]
+
+    def _output(self, name: str, value: Any, taken: set[Tensor]) -> OutputSpec:
+        if not isinstance(value, Value):
+            return OutputSpec(name, (), (), type(value).__name__, None, constant=value)
+        if value.is_constant:
+            array = value.tensor.data
+            return OutputSpec(name, (), value.shape, value.dtype, None, constant=array)
+        for index, spec in enumerate(self.inputs):
+            if spec.tensor is value.tensor:
+                return OutputSpec(name, value.order, value.shape, value.dtype, None, input_index=index)
+        image = channels_last_order(value.rank)
+        kept = value if value.rank >= 4 and value.order == image else self.builder.reorder(value, identity_order(value.rank))
+        tensor = kept.tensor
+        if tensor not in taken and not any(tensor is spec.tensor for spec in self.inputs):
+            tensor.name = self.builder.unique_name(name)
+            taken.add(tensor)
+        return OutputSpec(name, kept.order, kept.shape, kept.dtype, tensor)
+
+
+def _scope(node: torch.fx.Node) -> str:
+    path = module_path(node)
+    return f"{path}/{node.name}" if path else node.name
+
+
+def _flat(arguments: Any) -> Iterator[Any]:
+    for argument in arguments:
+        if isinstance(argument, (list, tuple)):
+            yield from _flat(argument)
+        else:
+            yield argument
+
+
+def _to_torch(argument: Any) -> Any:
+    if isinstance(argument, Value):
+        assert argument.tensor.data is not None
+        tensor = torch.from_numpy(np.array(argument.tensor.data))
+        moved = tensor.permute([argument.order.index(axis) for axis in range(argument.rank)])
+        return moved.to(getattr(torch, argument.dtype))
+    if isinstance(argument, list):
+        return [_to_torch(item) for item in argument]
+    return argument
+
+
+def _map_tensors(value: Any, function: Callable[[torch.Tensor], Any]) -> Any:
+    if isinstance(value, torch.Tensor):
+        return function(value)
+    if isinstance(value, (list, tuple)):
+        return [_map_tensors(item, function) for item in value]
+    return value
+
+
+def _dtype(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _stored(dtype: str) -> str:
+    return {"int64": "int32", "float64": "float32", "bfloat16": "float32"}.get(dtype, dtype)
+
+
+def _static_shape(example: torch.Tensor) -> tuple[int, ...]:
+    return tuple(int(dim) for dim in example.shape)
+
+
+def _feeds_image_op(node: torch.fx.Node) -> bool:
+    """Whether the first op that cares how ``node`` is stored wants it channels last."""
+    example = node.meta.get("val")
+    if not isinstance(example, torch.Tensor) or example.dim() < 3:
+        return False
+    queue, seen = [node], {node}
+    while queue:
+        for user in queue.pop(0).users:
+            name = getattr(user.target, "_opname", "")
+            if any(name.startswith(op) or op in name for op in _IMAGE_OPS):
+                return True
+            if name.strip("_").split(".")[0] in _TRANSPARENT_OPS and user not in seen:
+                seen.add(user)
+                queue.append(user)
+    return False
+
+
+def _remove_dead(graph: Graph) -> None:
+    """Drop ops whose results nobody reads."""
+    needed = set(graph.outputs)
+    kept = []
+    for op in reversed(graph.ops):
+        if any(tensor in needed for tensor in op.outputs):
+            kept.append(op)
+            needed.update(op.present_inputs())
+    graph.ops = kept[::-1]

@@ -1,0 +1,127 @@
+"""Joining and cutting tensors: cat, stack, chunk, split, slice, select, pad."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mobilekit.frontends.direct.builder import Builder
+from mobilekit.frontends.direct.ops.shape import lower_squeeze_dims, lower_unsqueeze
+from mobilekit.frontends.direct.registry import Unsupported, lowers
+from mobilekit.frontends.direct.values import Value
+
+
+@lowers("aten.cat.default")
+def lower_cat(b: Builder, values: Sequence[Value], dim: int) -> Value:
+    # PyTorch skips the legacy empty tensor of shape [0], whatever the others are.
+    parts = [value for value in values if value.shape != (0,)]
+    if len(parts) == 1:
+        return parts[0]
+    tensors, order = b.align(parts)
+    axis = order.index(dim % parts[0].rank)
+    shape = list(tensors[0].shape)
+    shape[axis] = sum(tensor.shape[axis] for tensor in tensors)
+    out = b.emit("CONCATENATION", tensors, shape, axis=axis, fused_activation_function="NONE")
+    return Value(out, order, parts[0].dtype)
+
+
+@lowers("aten.stack.default")
+def lower_stack(b: Builder, values: Sequence[Value], dim: int) -> Value:
+    return lower_cat(b, [lower_unsqueeze(b, value, dim) for value in values], dim)
+
+
+@lowers("aten.chunk.default")
+def lower_chunk(b: Builder, x: Value, chunks: int, dim: int) -> list[Value]:
+    return lower_split(b, x, -(-x.shape[dim] // chunks), dim)
+
+
+@lowers("aten.split.Tensor")
+def lower_split(b: Builder, x: Value, size: int, dim: int) -> list[Value]:
+    length = x.shape[dim]
+    return lower_split_sizes(b, x, [min(size, length - start) for start in range(0, length, size)], dim)
+
+
+@lowers("aten.split_with_sizes.default")
+def lower_split_sizes(b: Builder, x: Value, sizes: Sequence[int], dim: int) -> list[Value]:
+    if len(sizes) == 1:
+        return [x]
+    axis = x.axis(dim)
+    shapes = [[size if i == axis else n for i, n in enumerate(x.tensor.shape)] for size in sizes]
+    where = b.constant(np.array(axis, np.int32))
+    if len(set(sizes)) == 1:
+        outs = b.emit_many("SPLIT", [where, x.tensor], shapes, [x.tensor.dtype] * len(sizes), num_splits=len(sizes))
+    else:
+        lengths = b.constant(np.array(sizes, np.int32))
+        outs = b.emit_many(
+            "SPLIT_V", [x.tensor, lengths, where], shapes, [x.tensor.dtype] * len(sizes), num_splits=len(sizes)
+        )
+    return [b.like(x, out) for out in outs]
+
+
+@lowers("aten.unbind.int")
+def lower_unbind(b: Builder, x: Value, dim: int) -> list[Value]:
+    return [lower_select(b, x, dim, index) for index in range(x.shape[dim])]
+
+
+@lowers("aten.slice.Tensor")
+def lower_slice(b: Builder, x: Value, dim: int, start: int | None, end: int | None, step: int) -> Value:
+    length = x.shape[dim]
+    first, last, _ = slice(start, end, step).indices(length)
+    count = max(0, -(-(last - first) // step))
+    if (first, count, step) == (0, length, 1):
+        return x
+    axis = x.axis(dim)
+    shape = list(x.tensor.shape)
+    shape[axis] = count
+    begin = [first if i == axis else 0 for i in range(x.rank)]
+    if step == 1:
+        arguments = [b.constant(np.array(values, np.int32)) for values in (begin, shape)]
+        return b.like(x, b.emit("SLICE", [x.tensor, *arguments], shape))
+    stop = [last if i == axis else n for i, n in enumerate(x.tensor.shape)]
+    steps = [step if i == axis else 1 for i in range(x.rank)]
+    arguments = [b.constant(np.array(values, np.int32)) for values in (begin, stop, steps)]
+    return b.like(x, b.emit("STRIDED_SLICE", [x.tensor, *arguments], shape))
+
+
+@lowers("aten.select.int")
+def lower_select(b: Builder, x: Value, dim: int, index: int) -> Value:
+    position = index % x.shape[dim]
+    return lower_squeeze_dims(b, lower_slice(b, x, dim, position, position + 1, 1), [dim])
+
+
+@lowers("aten.constant_pad_nd.default")
+def lower_constant_pad(b: Builder, x: Value, pads: Sequence[int], number: float) -> Value:
+    return _pad(b, x, pads, number)
+
+
+@lowers("aten.pad.default")
+def lower_pad(b: Builder, x: Value, pads: Sequence[int], mode: str, number: float | None) -> Value:
+    if mode == "constant":
+        return _pad(b, x, pads, number or 0.0)
+    if mode != "reflect":
+        raise Unsupported(f"padding in mode '{mode}'")
+    amounts, shape = _amounts(x, pads)
+    return b.like(x, b.emit("MIRROR_PAD", [x.tensor, b.constant(amounts)], shape, mode="REFLECT"))
+
+
+def _pad(b: Builder, x: Value, pads: Sequence[int], number: float) -> Value:
+    if any(pad < 0 for pad in pads):
+        for position, (before, after) in enumerate(zip(pads[::2], pads[1::2], strict=True)):
+            dim = x.rank - 1 - position
+            x = lower_slice(b, x, dim, max(0, -before), x.shape[dim] - max(0, -after), 1)
+        pads = [max(0, pad) for pad in pads]
+    if not any(pads):
+        return x
+    amounts, shape = _amounts(x, pads)
+    if number == 0:
+        return b.like(x, b.emit("PAD", [x.tensor, b.constant(amounts)], shape))
+    return b.like(x, b.emit("PADV2", [x.tensor, b.constant(amounts), b.scalar(number, x.tensor.dtype)], shape))
+
+
+def _amounts(x: Value, pads: Sequence[int]) -> tuple[np.ndarray, list[int]]:
+    """PyTorch lists (before, after) from the last axis backwards; TFLite wants a row an axis, as stored."""
+    amounts = np.zeros((x.rank, 2), np.int32)
+    for position, (before, after) in enumerate(zip(pads[::2], pads[1::2], strict=True)):
+        amounts[x.axis(x.rank - 1 - position)] = before, after
+    return amounts, [size + int(extra.sum()) for size, extra in zip(x.tensor.shape, amounts, strict=True)]

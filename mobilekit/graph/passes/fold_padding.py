@@ -1,0 +1,47 @@
+"""Let a convolution do the padding where TFLite's SAME puts the same zeros in the same places.
+
+Given     y = PAD(x, [[0,0],[1,1],[1,1],[0,0]]);  z = CONV_2D(y, w, b) {padding=VALID, stride 1, kernel 3}
+Result    z = CONV_2D(x, w, b) {padding=SAME}
+
+Graphs that TensorFlow's converter made hold such pairs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mobilekit.graph.ir import Graph, Op, Tensor
+
+
+def fold_padding(graph: Graph) -> int:
+    """Fold where the padded image has one reader, a convolution with padding VALID."""
+    producers, consumers = graph.producers(), graph.consumers()
+    folded = []
+    for op in graph.ops:
+        if op.kind not in ("CONV_2D", "DEPTHWISE_CONV_2D") or op.options.get("padding") != "VALID":
+            continue
+        image, weights = op.inputs[0], op.inputs[1]
+        pad = producers.get(image) if image is not None else None
+        if pad is None or pad.kind != "PAD" or image is None or weights is None or image in graph.outputs:
+            continue
+        source, amounts = pad.inputs[0], pad.inputs[1]
+        if len(consumers[image]) != 1 or source is None or amounts is None or amounts.data is None:
+            continue
+        if np.array_equal(amounts.data, [(0, 0), *_same(op, source, weights), (0, 0)]):
+            op.inputs[0] = source
+            op.options["padding"] = "SAME"
+            folded.append(pad)
+    graph.remove_ops(folded)
+    return len(folded)
+
+
+def _same(op: Op, source: Tensor, weights: Tensor) -> list[tuple[int, int]]:
+    """The zeros that SAME means. Source: TFLite ``kernels/padding.h``, ComputePaddingWithOffset."""
+    result = []
+    for axis, letter in ((1, "h"), (2, "w")):
+        stride = int(op.options[f"stride_{letter}"])
+        dilation = int(op.options.get(f"dilation_{letter}_factor", 1))
+        size, kernel = source.shape[axis], weights.shape[axis]
+        total = max((-(-size // stride) - 1) * stride + dilation * (kernel - 1) + 1 - size, 0)
+        result.append((total // 2, total - total // 2))
+    return result

@@ -1,0 +1,32 @@
+"""One tensor for equal small constants: axes, shapes, zero biases.
+
+Given     a = RESHAPE(x, [1,-1] as c1);  b = RESHAPE(y, [1,-1] as c2)
+Result    both read c1
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from mobilekit.graph.ir import Graph, Tensor
+
+
+def share_constants(graph: Graph) -> int:
+    """Merge constants of equal bytes, shape, dtype and quantization (and signature names nothing of them)."""
+    kept: dict[tuple[object, ...], Tensor] = {}
+    merged: dict[Tensor, Tensor] = {}
+    for tensor in graph.constants():
+        assert tensor.data is not None
+        if tensor in graph.outputs or tensor.is_variable:
+            continue
+        digest = hashlib.sha256(tensor.data.tobytes()).digest()
+        quantization = None if tensor.quantization is None else str(tensor.quantization)
+        if tensor.quantization is not None and tensor.quantization.is_per_axis:
+            continue
+        key = (digest, tensor.shape, tensor.dtype, quantization)
+        first = kept.setdefault(key, tensor)
+        if first is not tensor:
+            merged[tensor] = first
+    for op in graph.ops:
+        op.inputs = [merged.get(tensor, tensor) if tensor is not None else None for tensor in op.inputs]
+    return len(merged)
