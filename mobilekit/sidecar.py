@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mobilekit.errors import InputError
 
-SIDECAR_VERSION = 1
+SIDECAR_VERSION: Final = 1
 
 
 class _Document(BaseModel):
@@ -40,7 +40,7 @@ class TensorSpec(_Document):
     model_shape: tuple[int, ...]
     model_dtype: str
     order: tuple[int, ...]
-    """Axis i of the file is axis ``order[i]`` of the model's tensor: (0, 2, 3, 1) for an image that PyTorch has as NCHW."""
+    """Axis i of the file is axis ``order[i]`` of the model's tensor: (0, 2, 3, 1) for an image that is NCHW in PyTorch."""
 
 
 class PreprocessSpec(_Document):
@@ -54,7 +54,7 @@ class PreprocessSpec(_Document):
     channels: Literal["rgb", "bgr", "gray"] = "rgb"
     fit: Literal["stretch", "center_crop", "letterbox", "pad_right"] = "stretch"
     crop_fraction: float = Field(default=1.0, gt=0, le=1)
-    """With ``center_crop``: the side of the central square, as a share of the shorter side (ImageNet: 224/256 = 0.875)."""
+    """With ``center_crop``: side of the central square, as a share of the shorter side (ImageNet: 224/256 = 0.875)."""
     filter: Literal["nearest", "bilinear", "area", "bicubic"] = "bilinear"
     pad_value: int = Field(default=114, ge=0, le=255)
     mean: tuple[float, ...]

@@ -20,7 +20,9 @@ from mobilekit.errors import GraphError
 from mobilekit.source import SourceLocation
 
 # TFLite types that NumPy has no dtype for are stored under these names; their constants are raw bytes (uint8).
-OPAQUE_DTYPES = frozenset({"string", "resource", "variant", "bfloat16", "int2", "int4", "uint4", "float8_e4m3fn", "float8_e5m2"})
+OPAQUE_DTYPES = frozenset(
+    {"string", "resource", "variant", "bfloat16", "int2", "int4", "uint4", "float8_e4m3fn", "float8_e5m2"}
+)
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class Tensor:
     """The shape with -1 for dynamic dimensions; None when all are fixed."""
     is_variable: bool = False
     sparsity: Any = None
-    """The schema's own object, carried through untouched."""
+    """The schema's own object, carried through untouched; ``data`` then holds only the stored values, rank 1."""
 
     @property
     def is_constant(self) -> bool:
@@ -125,7 +127,7 @@ class Op:
     version: int | None = None
     """The op version a file gave; None lets the writer choose the lowest that allows what the op uses."""
     options_type: str | None = None
-    """Schema class of ``options`` as a file gave it; None lets the writer look it up by ``kind``."""
+    """Schema class of ``options`` as a file gave it ("NONE": no options); None: the writer looks it up by ``kind``."""
     custom_code: str | None = None
     custom_options: bytes | None = None
     intermediates: list[Tensor] = field(default_factory=list)
@@ -204,7 +206,8 @@ class Graph:
             op.inputs = [new if tensor is old else tensor for tensor in op.inputs]
         self.outputs = [new if tensor is old else tensor for tensor in self.outputs]
         self.signatures = [
-            Signature(s.key, s.inputs, tuple((n, new if t is old else t) for n, t in s.outputs)) for s in self.signatures
+            Signature(s.key, s.inputs, tuple((n, new if t is old else t) for n, t in s.outputs))
+            for s in self.signatures
         ]
 
     def remove_ops(self, dead: Iterable[Op]) -> None:
@@ -223,7 +226,8 @@ class Graph:
         """Raise :class:`GraphError` unless the invariants of the IR hold.
 
         Names are unique; every tensor is made once and before it is read; constants have the shape and dtype they
-        declare; per-axis quantization matches its dimension; inputs are not constants.
+        declare; per-axis quantization matches its dimension; inputs are not constants; signatures name the graph's
+        own inputs and outputs.
         """
         problems = list(self._problems())
         for subgraph in self.subgraphs:
@@ -252,6 +256,13 @@ class Graph:
         for tensor in self.outputs:
             if tensor not in ready and not tensor.is_constant and not tensor.is_variable:
                 yield f"output '{tensor.name}' is never made"
+        for signature in self.signatures:
+            for name, tensor in signature.inputs:
+                if tensor not in self.inputs:
+                    yield f"signature '{signature.key}' names '{name}', which is no input of the graph"
+            for name, tensor in signature.outputs:
+                if tensor not in self.outputs:
+                    yield f"signature '{signature.key}' names '{name}', which is no output of the graph"
 
     def __str__(self) -> str:
         from mobilekit.graph.printer import format_graph
@@ -263,7 +274,7 @@ def _tensor_problems(tensor: Tensor) -> Iterator[str]:
     if any(dim < 0 for dim in tensor.shape):
         yield f"'{tensor.name}' has a negative dimension in {tensor.shape}"
     if tensor.data is not None and tensor.dtype not in OPAQUE_DTYPES:
-        if tuple(tensor.data.shape) != tensor.shape:
+        if tensor.sparsity is None and tuple(tensor.data.shape) != tensor.shape:
             yield f"constant '{tensor.name}' is {tuple(tensor.data.shape)}, declared {tensor.shape}"
         if tensor.data.dtype != np.dtype(tensor.dtype):
             yield f"constant '{tensor.name}' is {tensor.data.dtype}, declared {tensor.dtype}"

@@ -50,7 +50,8 @@ def _format_input(tensor: Tensor | None) -> str:
     if tensor is None:
         return "-"
     if tensor.data is not None:
-        if 0 < tensor.size <= 8 and tensor.rank <= 1 and tensor.quantization is None and tensor.data.size == tensor.size:
+        short = 0 < tensor.size <= 8 and tensor.rank <= 1 and tensor.data.size == tensor.size
+        if short and tensor.quantization is None:
             return f"{tensor.name}={tensor.data.tolist()}"
         return f"{tensor.name}: const {tensor}"
     return tensor.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,24 @@ from mobilekit.graph.ir import OPAQUE_DTYPES, Graph, Op, Quantization, Signature
 from mobilekit.graph.schema import CODE_TO_DTYPE, CODE_TO_KIND, FILE_IDENTIFIER, unpack_options
 
 # What walking a damaged flatbuffer raises: offsets out of range, wrong vtables, broken UTF-8, counts without end.
-_DAMAGE = (struct.error, IndexError, ValueError, TypeError, AttributeError, UnicodeDecodeError, OverflowError, MemoryError,
-           RecursionError, KeyError)
+# UnicodeDecodeError is a ValueError, KeyError and IndexError are LookupErrors, OverflowError is an ArithmeticError.
+_DAMAGE = (
+    struct.error,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    MemoryError,
+    RecursionError,
+)
 
 
 def read_file(path: str | Path) -> Graph:
-    """Read a .tflite file; :class:`ModelLoadError` if it cannot be opened, :class:`CorruptModelError` if it is damaged."""
+    """Read a .tflite file.
+
+    Raises :class:`ModelLoadError` if it cannot be opened, :class:`CorruptModelError` if it is no well-formed file.
+    """
     try:
         data = Path(path).read_bytes()
     except OSError as error:
@@ -36,9 +49,9 @@ def read(data: bytes, name: str = "the file") -> Graph:
         graphs = _unpack_model(model, data)
         for graph in graphs:
             graph.check()
-    except CorruptModelError as error:
-        raise CorruptModelError(f"{name} is damaged or truncated: {error}") from error
-    except (GraphError, *_DAMAGE) as error:
+    except GraphError as error:
+        raise CorruptModelError(f"{name} cannot be read: {error}") from error
+    except (CorruptModelError, *_DAMAGE) as error:
         raise CorruptModelError(f"{name} is damaged or truncated ({len(data)} bytes): {error}") from error
     main = graphs[0]
     main.subgraphs = graphs[1:]
@@ -63,9 +76,9 @@ def _unpack_model(model: Any, data: bytes) -> list[Graph]:
     ]
     graphs[0].description = _text(model.description)
     graphs[0].metadata = {_text(m.name): _bytes(buffers[m.buffer]) for m in _some(model.metadata)}
-    graphs[0].signatures = [
-        _unpack_signature(s, tensors_of[0]) for s in _some(model.signatureDefs) if s.subgraphIndex == 0
-    ]
+    for packed in _some(model.signatureDefs):
+        signature = _unpack_signature(packed, tensors_of[packed.subgraphIndex])
+        graphs[packed.subgraphIndex].signatures.append(signature)
     return graphs
 
 
@@ -103,7 +116,7 @@ def _unpack_tensor(packed: Any, buffers: list[Any]) -> Tensor:
         name=name,
         shape=shape,
         dtype=dtype,
-        data=None if raw is None else _constant(name, raw, dtype, shape),
+        data=None if raw is None else _constant(name, raw, dtype, None if packed.sparsity else shape),
         quantization=_unpack_quantization(packed.quantization),
         shape_signature=signature,
         is_variable=bool(packed.isVariable),
@@ -111,19 +124,28 @@ def _unpack_tensor(packed: Any, buffers: list[Any]) -> Tensor:
     )
 
 
-def _constant(name: str, raw: Any, dtype: str, shape: tuple[int, ...]) -> Any:
+def _constant(name: str, raw: Any, dtype: str, shape: tuple[int, ...] | None) -> Any:
+    """``raw`` bytes as an array of ``shape``; None for sparse values, whose number only the sparsity tells."""
     if dtype in OPAQUE_DTYPES:
         return raw
     kind = np.dtype(dtype)
-    expected = int(np.prod(shape, dtype=np.int64)) * kind.itemsize
+    # math.prod: a damaged shape must not wrap around 64 bits into the right number.
+    expected = raw.size - raw.size % kind.itemsize if shape is None else math.prod(shape) * kind.itemsize
     if raw.size != expected:
-        raise CorruptModelError(f"constant '{name}' holds {raw.size} bytes, its shape {shape} of {dtype} needs {expected}")
+        raise CorruptModelError(
+            f"constant '{name}' holds {raw.size} bytes, its shape {shape} of {dtype} needs {expected}"
+        )
     aligned = raw if raw.ctypes.data % kind.itemsize == 0 else raw.copy()
-    return aligned.view(kind).reshape(shape)
+    values = aligned.view(kind)
+    return values if shape is None else values.reshape(shape)
 
 
 def _unpack_quantization(packed: Any) -> Quantization | None:
-    if packed is None or packed.scale is None or len(packed.scale) == 0:
+    if packed is None:
+        return None
+    if packed.detailsType != schema.QuantizationDetails.NONE:
+        raise GraphError("quantization in blocks or of a custom kind is not supported")
+    if packed.scale is None or len(packed.scale) == 0:
         return None
     scale = np.array(packed.scale, np.float32)
     zero_point = np.zeros(scale.size, np.int64) if packed.zeroPoint is None else np.array(packed.zeroPoint, np.int64)

@@ -15,6 +15,8 @@ from ai_edge_litert import schema_py_generated as schema
 from mobilekit.errors import GraphError
 
 FILE_IDENTIFIER = b"TFL3"
+# The schema's name for "this operator carries no options", which is not the same as options at their defaults.
+NO_OPTIONS = "NONE"
 
 # Kinds whose option class is not named after them. None: the op has no options.
 _OPTIONS_BY_KIND: dict[str, str | None] = {
@@ -78,7 +80,9 @@ def _fields(type_name: str) -> dict[str, str]:
 
 def pack_options(operator: schema.OperatorT, kind: str, type_name: str | None, options: dict[str, Any]) -> None:
     """Set the options of a schema operator from the IR's dict; unset ones keep the schema's defaults."""
-    name = type_name or options_type(kind)
+    if type_name == NO_OPTIONS and not options:
+        return
+    name = type_name if type_name not in (None, NO_OPTIONS) else options_type(kind)
     if name is None:
         if options:
             raise GraphError(f"{kind} takes no options, was given {sorted(options)}")
@@ -104,15 +108,15 @@ def _pack_value(kind: str, key: str, value: Any) -> Any:
     return code
 
 
-def unpack_options(operator: schema.OperatorT) -> tuple[str | None, dict[str, Any]]:
+def unpack_options(operator: schema.OperatorT) -> tuple[str, dict[str, Any]]:
     """The option class's name and the options as a dict with snake_case names and enums as strings."""
-    name = _UNION_NAME1.get(operator.builtinOptionsType, "NONE")
+    name = _UNION_NAME1.get(operator.builtinOptionsType, NO_OPTIONS)
     holder = operator.builtinOptions
-    if name == "NONE":
-        name = _UNION_NAME2.get(operator.builtinOptions2Type, "NONE")
+    if name == NO_OPTIONS:
+        name = _UNION_NAME2.get(operator.builtinOptions2Type, NO_OPTIONS)
         holder = operator.builtinOptions2
-    if name == "NONE" or holder is None:
-        return None, {}
+    if name == NO_OPTIONS or holder is None:
+        return NO_OPTIONS, {}
     return name, {key: _unpack_value(key, getattr(holder, attribute)) for key, attribute in _fields(name).items()}
 
 

@@ -47,7 +47,7 @@ def _types(*dtypes: str) -> Callable[[Op], bool]:
 
 
 def _rank_over(rank: int) -> Callable[[Op], bool]:
-    return lambda op: op.inputs[0] is not None and op.inputs[0].rank > rank
+    return lambda op: (tensor := op.inputs[0]) is not None and tensor.rank > rank
 
 
 def _broadcast_over_4(op: Op) -> bool:
@@ -77,7 +77,7 @@ def _grouped(op: Op) -> bool:
 
 
 def _dilated(op: Op) -> bool:
-    return op.options.get("dilation_w_factor", 1) != 1 or op.options.get("dilation_h_factor", 1) != 1
+    return any(op.options.get(name, 1) != 1 for name in ("dilation_w_factor", "dilation_h_factor"))
 
 
 def _plain_int16(op: Op) -> bool:

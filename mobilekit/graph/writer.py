@@ -7,6 +7,8 @@ from typing import Any
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+from flatbuffers.builder import BuilderSizeError
+from numpy.typing import NDArray
 
 from mobilekit.errors import GraphError
 from mobilekit.graph.ir import Graph, Op, Signature, Tensor
@@ -18,11 +20,17 @@ _BUFFER_ALIGNMENT = 16
 # One byte of the old operator-code field; newer ops store this and the real code in the wide field.
 _PLACEHOLDER_CODE = schema.BuiltinOperator.PLACEHOLDER_FOR_GREATER_OP_CODES
 # Offsets inside a flatbuffer are 32 bits, and signed in places.
-_MAX_BYTES = 2**31 - 2**16
+_MAX_BYTES = 2**31
 
 
 class _AlignedBuffer(schema.BufferT):  # type: ignore[misc]  # the generated schema has no types
     """A buffer whose bytes start at a multiple of 16 in the file, as kernels that map the file expect."""
+
+    @staticmethod
+    def of(data: NDArray[Any]) -> _AlignedBuffer:
+        buffer = _AlignedBuffer()
+        buffer.data = np.ascontiguousarray(data).reshape(-1).view(np.uint8)
+        return buffer
 
     def Pack(self, builder: flatbuffers.Builder) -> Any:  # noqa: N802  # the schema's name
         vector = None
@@ -46,23 +54,18 @@ class _Packer:
         # Buffer 0 is empty by convention and stands for "no data".
         self.buffers: list[schema.BufferT] = [schema.BufferT()]
         self.codes: dict[tuple[str, str | None, int], int] = {}
-        self._shared: dict[tuple[int, int, str], int] = {}
+        self._shared: dict[tuple[int, int], int] = {}
 
     def buffer(self, tensor: Tensor) -> int:
         if tensor.data is None:
             # A variable needs a buffer of its own, or the runtime takes it for a shared empty one.
             return self._add(schema.BufferT()) if tensor.is_variable else 0
-        data = np.ascontiguousarray(tensor.data)
-        address = data.__array_interface__["data"][0]
-        key = (address, data.nbytes, tensor.dtype)
-        if data.nbytes and key in self._shared:
-            return self._shared[key]
-        buffer = _AlignedBuffer()
-        buffer.data = data.reshape(-1).view(np.uint8) if data.size else np.empty(0, np.uint8)
-        index = self._add(buffer)
-        if data is tensor.data:
-            self._shared[key] = index
-        return index
+        if not tensor.data.flags.c_contiguous or not tensor.data.nbytes:
+            return self._add(_AlignedBuffer.of(tensor.data))
+        key = _memory(tensor.data)
+        if key not in self._shared:
+            self._shared[key] = self._add(_AlignedBuffer.of(tensor.data))
+        return self._shared[key]
 
     def _add(self, buffer: schema.BufferT) -> int:
         self.buffers.append(buffer)
@@ -92,28 +95,47 @@ def write(graph: Graph) -> bytes:
     Raises :class:`GraphError` for a graph that is not well formed, or larger than a flatbuffer can be (2 GiB).
     """
     graph.check()
-    total = sum(t.data.nbytes for g in (graph, *graph.subgraphs) for t in g.constants() if t.data is not None)
-    if total > _MAX_BYTES:
-        raise GraphError(
-            f"the weights take {total / 2**30:.1f} GiB, a .tflite file holds at most 2; quantize the weights or split the model"
-        )
+    graphs = (graph, *graph.subgraphs)
+    # Before anything is copied: a model that is too large should say so in no time and in no memory.
+    tensors = [tensor for g in graphs for tensor in g.tensors()]
+    weight_bytes = sum({_memory(t.data): t.data.nbytes for t in tensors if t.data is not None}.values())
+    if weight_bytes >= _MAX_BYTES:
+        raise _too_large(weight_bytes)
     packer = _Packer()
     model = schema.ModelT()
     model.version = 3
     model.description = graph.description
-    numberings = [_number(g) for g in (graph, *graph.subgraphs)]
-    model.subgraphs = [
-        _pack_subgraph(g, numbers, packer) for g, numbers in zip((graph, *graph.subgraphs), numberings, strict=True)
-    ]
+    numberings = [_number(g) for g in graphs]
+    model.subgraphs = [_pack_subgraph(g, numbers, packer) for g, numbers in zip(graphs, numberings, strict=True)]
     model.signatureDefs = [
-        _pack_signature(signature, numberings[0]) for signature in graph.signatures
+        _pack_signature(signature, index, numbers)
+        for index, (g, numbers) in enumerate(zip(graphs, numberings, strict=True))
+        for signature in g.signatures
     ]
     model.metadata = [_pack_metadata(name, data, packer) for name, data in sorted(graph.metadata.items())]
     model.operatorCodes = packer.operator_codes()
     model.buffers = packer.buffers
-    builder = flatbuffers.Builder(total + 65536)
-    builder.Finish(model.Pack(builder), file_identifier=FILE_IDENTIFIER)
+    # A builder that runs out doubles its memory, and fails past 2 GiB: ask for enough at once. A tensor with its name
+    # and its part of an op takes 100 to 300 bytes; memory that is asked for and not used is never touched.
+    table_bytes = 2**20 + 1024 * len(tensors) + sum(map(len, graph.metadata.values()))
+    try:
+        builder = flatbuffers.Builder(min(weight_bytes + table_bytes, _MAX_BYTES))
+        builder.Finish(model.Pack(builder), file_identifier=FILE_IDENTIFIER)
+    except BuilderSizeError as error:
+        raise _too_large(weight_bytes) from error
     return bytes(builder.Output())
+
+
+def _memory(data: NDArray[Any]) -> tuple[int, int]:
+    """Where an array lies and how long it is: equal for two constants that can share one buffer."""
+    return data.__array_interface__["data"][0], data.nbytes
+
+
+def _too_large(weight_bytes: int) -> GraphError:
+    return GraphError(
+        f"the weights take {weight_bytes / 2**30:.1f} GiB, a .tflite file holds less than 2; "
+        "quantize the weights or split the model"
+    )
 
 
 def _number(graph: Graph) -> dict[Tensor, int]:
@@ -169,10 +191,10 @@ def _pack_op(op: Op, numbers: dict[Tensor, int], packer: _Packer) -> schema.Oper
     return packed
 
 
-def _pack_signature(signature: Signature, numbers: dict[Tensor, int]) -> schema.SignatureDefT:
+def _pack_signature(signature: Signature, subgraph: int, numbers: dict[Tensor, int]) -> schema.SignatureDefT:
     packed = schema.SignatureDefT()
     packed.signatureKey = signature.key
-    packed.subgraphIndex = 0
+    packed.subgraphIndex = subgraph
     packed.inputs = [_pack_name(name, numbers[tensor]) for name, tensor in signature.inputs]
     packed.outputs = [_pack_name(name, numbers[tensor]) for name, tensor in signature.outputs]
     return packed
@@ -190,5 +212,3 @@ def _pack_metadata(name: str, data: bytes, packer: _Packer) -> schema.MetadataT:
     tensor = Tensor(name, (len(data),), "uint8", np.frombuffer(data, np.uint8))
     packed.buffer = packer.buffer(tensor)
     return packed
-
-
