@@ -1,0 +1,214 @@
+// mobilekit._native: the kernels for NumPy. Argument checks with good messages live in mobilekit/kernels (shared with the
+// NumPy reference); here every buffer is checked again by the kernel, and a status becomes a ValueError with its name.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <array>
+#include <atomic>
+#include <cstdlib>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "mobilekit/isa.h"
+#include "mobilekit/preprocess.h"
+#include "mobilekit/scores.h"
+
+namespace py = pybind11;
+
+namespace {
+
+void check(int32_t status, const char* what) {
+  if (status != MK_OK) throw py::value_error(std::string(what) + ": " + mk_status_name(status));
+}
+
+// Scratch that a thread keeps between calls: fresh pages for every frame would cost more than the kernel.
+void* scratch_of(int64_t bytes) {
+  thread_local std::unique_ptr<uint8_t[]> buffer;
+  thread_local int64_t size = 0;
+  if (size < bytes) {
+    buffer.reset(new uint8_t[static_cast<size_t>(bytes)]);
+    size = bytes;
+  }
+  return buffer.get();
+}
+
+using Bytes = py::array_t<uint8_t, py::array::c_style>;  // never converted: see .noconvert() below
+
+mk_preprocess_args describe_frame(const std::vector<Bytes>& planes, int32_t format, int32_t width, int32_t height,
+                                  const std::vector<int64_t>& row_strides, int32_t chroma_pixel_stride) {
+  if (planes.empty() || planes.size() > 3 || planes.size() != row_strides.size()) {
+    throw py::value_error("planes: expected 1 to 3 of them, each with a row stride");
+  }
+  mk_preprocess_args args = {};
+  args.image.format = format;
+  args.image.width = width;
+  args.image.height = height;
+  args.image.chroma_pixel_stride = chroma_pixel_stride;
+  for (size_t p = 0; p < planes.size(); ++p) {
+    args.image.plane[p] = planes[p].data();
+    args.image.plane_bytes[p] = planes[p].nbytes();
+    args.image.row_stride[p] = row_strides[p];
+  }
+  return args;
+}
+
+void run_preprocess(const mk_preprocess_args& args, int threads) {
+  check(mk_preprocess_check(&args), "preprocess");
+  const int64_t bytes = mk_preprocess_scratch_bytes(&args);
+  const int32_t parts = mk_preprocess_parts(&args);
+  if (threads > parts) threads = parts;
+  std::atomic<int32_t> status{MK_OK};
+  const auto run = [&](int32_t first, int32_t end) {
+    const int32_t result = mk_preprocess(&args, first, end, scratch_of(bytes), bytes);
+    if (result != MK_OK) status = result;
+  };
+  py::gil_scoped_release release;
+  if (threads <= 1) {
+    run(0, parts);
+  } else {
+    std::vector<std::thread> workers;
+    for (int i = 1; i < threads; ++i) {
+      workers.emplace_back(run, static_cast<int32_t>(int64_t{parts} * i / threads),
+                           static_cast<int32_t>(int64_t{parts} * (i + 1) / threads));
+    }
+    run(0, static_cast<int32_t>(int64_t{parts} / threads));
+    for (std::thread& worker : workers) worker.join();
+  }
+  py::gil_scoped_acquire acquire;
+  check(status, "preprocess");
+}
+
+void preprocess(const std::vector<Bytes>& planes, int32_t format, int32_t width, int32_t height,
+                const std::vector<int64_t>& row_strides, int32_t chroma_pixel_stride,
+                const std::array<double, 4>& crop, int32_t rotation, bool mirror, int32_t filter, int32_t color,
+                py::array out, const std::array<int32_t, 2>& out_size, int32_t channels, int32_t dtype, int32_t layout,
+                const std::array<int32_t, 4>& rect, const std::array<float, 3>& pad_level,
+                const std::array<float, 3>& multiply, const std::array<float, 3>& add, int threads) {
+  mk_preprocess_args args = describe_frame(planes, format, width, height, row_strides, chroma_pixel_stride);
+  args.crop_x = crop[0];
+  args.crop_y = crop[1];
+  args.crop_width = crop[2];
+  args.crop_height = crop[3];
+  args.rotation = rotation;
+  args.mirror = mirror;
+  args.filter = filter;
+  args.color = color;
+  if (!(out.flags() & py::array::c_style)) throw py::value_error("out: expected a C-contiguous array");
+  args.out = out.mutable_data();  // ValueError where out is read-only
+  args.out_bytes = out.nbytes();
+  args.out_height = out_size[0];
+  args.out_width = out_size[1];
+  args.channels = channels;
+  args.dtype = dtype;
+  args.layout = layout;
+  args.rect_x = rect[0];
+  args.rect_y = rect[1];
+  args.rect_width = rect[2];
+  args.rect_height = rect[3];
+  for (size_t c = 0; c < 3; ++c) {
+    args.pad_level[c] = pad_level[c];
+    args.multiply[c] = multiply[c];
+    args.add[c] = add[c];
+  }
+  run_preprocess(args, threads);
+}
+
+int32_t count_of(const py::array& scores) {
+  if (scores.ndim() != 1 || scores.size() > MK_MAX_SIZE) throw py::value_error("scores: expected one short dimension");
+  return static_cast<int32_t>(scores.size());
+}
+
+template <typename T>
+using Scores = py::array_t<T, py::array::c_style>;
+
+template <typename T, typename Kernel>
+py::tuple top_k(const Scores<T>& scores, int32_t k, Kernel kernel) {
+  const int32_t n = count_of(scores);
+  if (k < 1 || k > n) throw py::value_error(std::string("top_k: ") + mk_status_name(MK_ERROR_RANGE));
+  py::array_t<int32_t> indices(k);
+  py::array_t<float> values(k);
+  int32_t* const index = indices.mutable_data();
+  float* const value = values.mutable_data();
+  int32_t status;
+  {
+    py::gil_scoped_release release;
+    status = kernel(scores.data(), n, k, index, value);
+  }
+  check(status, "top_k");
+  return py::make_tuple(indices, values);
+}
+
+template <typename T, typename Kernel>
+py::array_t<float> softmax(const Scores<T>& scores, Kernel kernel) {
+  const int32_t n = count_of(scores);
+  py::array_t<float> probabilities(n);
+  float* const out = probabilities.mutable_data();
+  int32_t status;
+  {
+    py::gil_scoped_release release;
+    status = kernel(scores.data(), n, out);
+  }
+  check(status, "softmax");
+  return probabilities;
+}
+
+int32_t isa_of(const std::string& name) {
+  for (int32_t isa = MK_ISA_SCALAR; isa <= MK_ISA_NEON; ++isa) {
+    if (name == mk_isa_name(isa)) return isa;
+  }
+  throw py::value_error("isa: expected scalar, avx2, avx512 or neon, got '" + name + "'");
+}
+
+void force_isa(const std::string& name) {
+  if (mk_isa_force(isa_of(name)) != MK_OK) throw py::value_error("isa: this machine or build has no '" + name + "'");
+}
+
+std::vector<std::string> available_isas() {
+  std::vector<std::string> names;
+  for (int32_t isa = MK_ISA_SCALAR; isa <= MK_ISA_NEON; ++isa) {
+    if (mk_isa_available(isa)) names.emplace_back(mk_isa_name(isa));
+  }
+  return names;
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_native, m) {
+  m.doc() = "The C++ kernels of mobilekit. Use mobilekit.kernels: it checks arguments and falls back to NumPy.";
+
+  m.def("preprocess", &preprocess, py::arg("planes").noconvert(), py::arg("format"), py::arg("width"),
+        py::arg("height"), py::arg("row_strides"), py::arg("chroma_pixel_stride"), py::arg("crop"),
+        py::arg("rotation"), py::arg("mirror"), py::arg("filter"), py::arg("color"), py::arg("out").noconvert(),
+        py::arg("out_size"), py::arg("channels"), py::arg("dtype"), py::arg("layout"), py::arg("rect"),
+        py::arg("pad_level"), py::arg("multiply"), py::arg("add"), py::arg("threads"));
+
+  m.def(
+      "top_k_f32", [](const Scores<float>& s, int32_t k) { return top_k(s, k, mk_top_k_f32); },
+      py::arg("scores").noconvert(), py::arg("k"));
+  m.def(
+      "top_k_i8",
+      [](const Scores<int8_t>& s, int32_t k, float scale, int32_t zero_point) {
+        return top_k(s, k, [=](const int8_t* x, int32_t n, int32_t k_, int32_t* index, float* value) {
+          return mk_top_k_i8(x, n, k_, scale, zero_point, index, value);
+        });
+      },
+      py::arg("scores").noconvert(), py::arg("k"), py::arg("scale"), py::arg("zero_point"));
+  m.def(
+      "softmax_f32", [](const Scores<float>& s) { return softmax(s, mk_softmax_f32); }, py::arg("scores").noconvert());
+  m.def(
+      "softmax_i8",
+      [](const Scores<int8_t>& s, float scale) {
+        return softmax(s, [=](const int8_t* x, int32_t n, float* out) { return mk_softmax_i8(x, n, scale, out); });
+      },
+      py::arg("scores").noconvert(), py::arg("scale"));
+
+  m.def("isa", [] { return std::string(mk_isa_name(mk_isa_current())); });
+  m.def("available_isas", &available_isas);
+  m.def("force_isa", &force_isa, py::arg("name"));
+
+  if (const char* forced = std::getenv("MOBILEKIT_ISA"); forced != nullptr && *forced != '\0') force_isa(forced);
+}

@@ -1,0 +1,106 @@
+// The one global of the library: which instruction set is in use.
+#include "mobilekit/isa.h"
+#include "row_ops.h"
+#include "scores.h"
+#include "target.h"
+
+namespace mobilekit {
+namespace {
+
+constexpr int kUndecided = -1;
+int g_isa = kUndecided;  // written once per process, or by mk_isa_force; a race at the first call writes the same value
+
+bool available(int isa) {
+  switch (isa) {
+    case MK_ISA_SCALAR:
+      return true;
+#if MK_HAVE_AVX2
+    case MK_ISA_AVX2:
+      return row_ops_avx2() != nullptr && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
+#endif
+#if MK_HAVE_AVX512
+    case MK_ISA_AVX512:
+      return row_ops_avx512() != nullptr && __builtin_cpu_supports("avx512vbmi") &&
+             __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+             __builtin_cpu_supports("avx512dq");
+#endif
+#if MK_HAVE_NEON
+    case MK_ISA_NEON:
+      return row_ops_neon() != nullptr;
+#endif
+    default:
+      return false;
+  }
+}
+
+int current() {
+  int isa = __atomic_load_n(&g_isa, __ATOMIC_RELAXED);
+  if (isa != kUndecided) return isa;
+  constexpr int kBestFirst[] = {MK_ISA_AVX512, MK_ISA_AVX2, MK_ISA_NEON, MK_ISA_SCALAR};
+  for (int candidate : kBestFirst) {
+    if (available(candidate)) {
+      isa = candidate;
+      break;
+    }
+  }
+  __atomic_store_n(&g_isa, isa, __ATOMIC_RELAXED);
+  return isa;
+}
+
+}  // namespace
+
+const RowOps& row_ops() {
+  switch (current()) {
+    case MK_ISA_AVX2:
+      return *row_ops_avx2();
+    case MK_ISA_AVX512:
+      return *row_ops_avx512();
+    case MK_ISA_NEON:
+      return *row_ops_neon();
+    default:
+      return kRowOpsScalar;
+  }
+}
+
+const ScoreOps& score_ops() {
+  switch (current()) {
+#if MK_HAVE_AVX2
+    case MK_ISA_AVX2:
+    case MK_ISA_AVX512:
+      return kScoreOpsAvx2;
+#endif
+    default:
+      return kScoreOpsScalar;
+  }
+}
+
+}  // namespace mobilekit
+
+extern "C" {
+
+int32_t mk_isa_available(int32_t isa) { return mobilekit::available(isa) ? 1 : 0; }
+
+int32_t mk_isa_current(void) { return mobilekit::current(); }
+
+int32_t mk_isa_force(int32_t isa) {
+  if (!mobilekit::available(isa)) return MK_ERROR_ISA;
+  __atomic_store_n(&mobilekit::g_isa, isa, __ATOMIC_RELAXED);
+  return MK_OK;
+}
+
+const char* mk_isa_name(int32_t isa) {
+  switch (isa) {
+    case MK_ISA_SCALAR:
+      return "scalar";
+    case MK_ISA_AVX2:
+      return "avx2";
+    case MK_ISA_AVX512:
+      return "avx512";
+    case MK_ISA_NEON:
+      return "neon";
+    default:
+      return "unknown";
+  }
+}
+
+}  // extern "C"

@@ -1,0 +1,18 @@
+// Top-k and softmax loops compiled for AVX2.
+#include "scores.h"
+
+#include "bits.h"
+#include "target.h"
+
+#if MK_HAVE_AVX2
+MK_BEGIN_TARGET(MK_AVX2_FEATURES)
+namespace mobilekit {
+namespace {
+#include "scores-inl.h"
+}  // namespace
+
+const ScoreOps kScoreOpsAvx2 = {next_above_f32, next_above_i8, max_f32, max_i8, exp_sum, sum, divide};
+
+}  // namespace mobilekit
+MK_END_TARGET
+#endif  // MK_HAVE_AVX2

@@ -1,0 +1,33 @@
+#include "mobilekit/status.h"
+
+extern "C" const char* mk_status_name(int32_t status) {
+  switch (status) {
+#define MK_CASE(name) \
+  case name:          \
+    return #name;
+    MK_CASE(MK_OK)
+    MK_CASE(MK_ERROR_NULL_POINTER)
+    MK_CASE(MK_ERROR_SIZE)
+    MK_CASE(MK_ERROR_FORMAT)
+    MK_CASE(MK_ERROR_ROW_STRIDE)
+    MK_CASE(MK_ERROR_PIXEL_STRIDE)
+    MK_CASE(MK_ERROR_BUFFER_TOO_SMALL)
+    MK_CASE(MK_ERROR_CROP)
+    MK_CASE(MK_ERROR_ROTATION)
+    MK_CASE(MK_ERROR_FILTER)
+    MK_CASE(MK_ERROR_COLOR)
+    MK_CASE(MK_ERROR_DTYPE)
+    MK_CASE(MK_ERROR_LAYOUT)
+    MK_CASE(MK_ERROR_CHANNELS)
+    MK_CASE(MK_ERROR_NORMALIZATION)
+    MK_CASE(MK_ERROR_SCRATCH)
+    MK_CASE(MK_ERROR_RANGE)
+    MK_CASE(MK_ERROR_ALIGNMENT)
+    MK_CASE(MK_ERROR_OVERLAP)
+    MK_CASE(MK_ERROR_ISA)
+    MK_CASE(MK_ERROR_THRESHOLD)
+#undef MK_CASE
+    default:
+      return "MK_ERROR_UNKNOWN";
+  }
+}

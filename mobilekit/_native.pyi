@@ -1,0 +1,40 @@
+"""The C++ kernels (cpp/bindings/python.cc). Use :mod:`mobilekit.kernels`, which checks arguments and can fall back."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+def preprocess(
+    planes: Sequence[npt.NDArray[np.uint8]],
+    format: int,
+    width: int,
+    height: int,
+    row_strides: Sequence[int],
+    chroma_pixel_stride: int,
+    crop: tuple[float, float, float, float],
+    rotation: int,
+    mirror: bool,
+    filter: int,
+    color: int,
+    out: npt.NDArray[Any],
+    out_size: tuple[int, int],
+    channels: int,
+    dtype: int,
+    layout: int,
+    rect: tuple[int, int, int, int],
+    pad_level: tuple[float, float, float],
+    multiply: tuple[float, float, float],
+    add: tuple[float, float, float],
+    threads: int,
+) -> None: ...
+def top_k_f32(scores: npt.NDArray[np.float32], k: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]: ...
+def top_k_i8(
+    scores: npt.NDArray[np.int8], k: int, scale: float, zero_point: int
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]: ...
+def softmax_f32(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]: ...
+def softmax_i8(scores: npt.NDArray[np.int8], scale: float) -> npt.NDArray[np.float32]: ...
+def isa() -> str: ...
+def available_isas() -> list[str]: ...
+def force_isa(name: str) -> None: ...

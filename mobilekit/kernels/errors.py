@@ -1,0 +1,9 @@
+"""Errors of the kernels' arguments; wrong values are :class:`mobilekit.errors.InputError`, which is a ``ValueError``."""
+
+from __future__ import annotations
+
+from mobilekit.errors import MobilekitError
+
+
+class InputTypeError(MobilekitError, TypeError):
+    """An argument is of a type that cannot be used."""

@@ -1,0 +1,147 @@
+"""The kernels in NumPy and float64: the truth that the C++ is tested against, and what runs where it is missing.
+
+Same definitions as cpp/include/mobilekit/*.h, but with exact weights and no rounding before the last step. Written to be
+read beside those headers; speed is no concern.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mobilekit.kernels.image import PIXEL_BYTES, Image
+from mobilekit.kernels.request import PreprocessRequest
+
+Array = npt.NDArray[np.float64]
+
+# kr, kb of ITU-R BT.601 and BT.709: the weights of red and blue in luma.
+_LUMA_WEIGHTS = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722)}
+
+
+def color_matrix(color: str) -> tuple[Array, Array]:
+    """(matrix 3x3, offset 3): rgb = matrix @ (yuv - offset), levels 0 to 255."""
+    kr, kb = _LUMA_WEIGHTS[color.split("-")[0]]
+    kg = 1.0 - kr - kb
+    limited = color.endswith("limited")
+    luma, chroma = (255 / 219, 255 / 224) if limited else (1.0, 1.0)
+    cr, cb = 2 * (1 - kr) * chroma, 2 * (1 - kb) * chroma
+    matrix = np.array([[luma, 0.0, cr], [luma, -cb * kb / kg, -cr * kr / kg], [luma, cb, 0.0]])
+    return matrix, np.array([16.0 if limited else 0.0, 128.0, 128.0])
+
+
+def components(image: Image) -> Array:
+    """The frame as (height, width, 1 or 3) float64 in its own components (Y, U, V with chroma repeated; R, G, B; gray)."""
+    if image.format == "yuv420":
+        y = _plane(image, 0, image.height, image.width, 1)[:, :, 0]
+        rows, columns = np.arange(image.height) // 2, np.arange(image.width) // 2
+        chroma = [
+            _plane(image, p, image.chroma_height, image.chroma_width, image.chroma_pixel_stride)[:, :, 0][rows][:, columns]
+            for p in (1, 2)
+        ]
+        return np.stack([y, *chroma], axis=2).astype(np.float64)
+    depth = PIXEL_BYTES[image.format]
+    pixels = _plane(image, 0, image.height, image.width, depth).astype(np.float64)
+    if image.format == "gray":
+        return pixels
+    return pixels[:, :, 2::-1] if image.format.startswith("bgr") else pixels[:, :, :3]
+
+
+def _plane(image: Image, p: int, rows: int, columns: int, step: int) -> npt.NDArray[np.uint8]:
+    """Plane ``p`` as (rows, columns, step) bytes; of a pixel's `step` bytes the last row may lack all but the first."""
+    stride, flat = image.row_strides[p], image.planes[p]
+    y, x = np.arange(rows)[:, None] * stride, np.arange(columns)[None, :] * step
+    depth = 1 if image.format == "yuv420" else step
+    return np.stack([flat[y + x + c] for c in range(depth)], axis=2)
+
+
+def axis_taps(start: float, length: float, size: int, count: int, filter: str) -> tuple[Any, Any]:
+    """Source index and weight of the next one, for `count` samples of an axis cropped to [start, start + length)."""
+    low, high = int(np.floor(start)), min(size, int(np.ceil(start + length))) - 1
+    i = np.arange(count, dtype=np.float64)
+    if filter == "nearest":
+        return np.clip(np.floor(start + (i + 0.5) * length / count), low, high).astype(np.int64), np.zeros(count)
+    if filter == "bilinear-align-corners":
+        at = start + i * (length - 1) / (count - 1) if count > 1 else np.full(1, start)
+    else:
+        at = start + (i + 0.5) * length / count - 0.5
+    at = np.clip(at, low, high)
+    index = np.floor(at).astype(np.int64)
+    return index, at - index
+
+
+def resample(pixels: Array, request: PreprocessRequest) -> Array:
+    """Crop, resize, turn and mirror (height, width, channels) levels into the size of the picture."""
+    x, y, width, height = request.crop
+    turned = request.rotation in (90, 270)
+    columns, rows = request.rect[2:] if not turned else request.rect[:1:-1]
+    index, weight = axis_taps(y, height, pixels.shape[0], rows, request.filter)
+    after = np.minimum(index + 1, pixels.shape[0] - 1)
+    pixels = pixels[index] * (1 - weight)[:, None, None] + pixels[after] * weight[:, None, None]
+    index, weight = axis_taps(x, width, pixels.shape[1], columns, request.filter)
+    after = np.minimum(index + 1, pixels.shape[1] - 1)
+    pixels = pixels[:, index] * (1 - weight)[None, :, None] + pixels[:, after] * weight[None, :, None]
+    pixels = np.rot90(pixels, k=-request.rotation // 90)
+    return pixels[:, ::-1] if request.mirror else pixels
+
+
+def to_channels(pixels: Array, request: PreprocessRequest) -> Array:
+    """Components of the frame -> channels of the output, levels clamped to 0 .. 255."""
+    if request.image.format == "yuv420":
+        matrix, offset = color_matrix(request.color)
+        if request.channels == "gray":
+            return np.clip((pixels[:, :, :1] - offset[0]) * matrix[0, 0], 0, 255)
+        pixels = np.clip((pixels - offset) @ matrix.T, 0, 255)
+    if request.channels == "gray":
+        return pixels if pixels.shape[2] == 1 else pixels @ np.array([[0.299], [0.587], [0.114]])
+    if pixels.shape[2] == 1:
+        return np.repeat(pixels, 3, axis=2)
+    return pixels[:, :, ::-1] if request.channels == "bgr" else pixels
+
+
+def levels(request: PreprocessRequest, *, color_first: bool = False) -> Array:
+    """The picture as (height, width, channels) levels in float64, without padding and normalisation.
+
+    ``color_first``: convert every pixel of the frame and clamp it before resampling, as a chain of library calls does. The kernel
+    resamples first, which is the same where no colour leaves 0 .. 255 and differs by a few levels at saturated edges.
+    """
+    pixels = components(request.image)
+    if color_first:
+        return resample(to_channels(pixels, request), request)
+    return to_channels(resample(pixels, request), request)
+
+
+def preprocess(request: PreprocessRequest, out: npt.NDArray[Any]) -> None:
+    """Fills ``out`` (shape ``request.shape``) with the result."""
+    height, width = request.out_size
+    picture = levels(request)
+    canvas = np.empty((height, width, picture.shape[2]))
+    canvas[:] = np.asarray(request.pad_level)
+    x, y, w, h = request.rect
+    canvas[y : y + h, x : x + w] = picture
+    values = canvas * np.asarray(request.multiply) + np.asarray(request.add)
+    if request.layout == "nchw":
+        values = values.transpose(2, 0, 1)
+    if out.dtype.kind in "iu":
+        limits = np.iinfo(out.dtype)
+        values = np.clip(np.rint(values), limits.min, limits.max)
+    out.reshape(values.shape)[...] = values.astype(out.dtype)
+
+
+def top_k(scores: npt.NDArray[Any], k: int) -> npt.NDArray[np.int32]:
+    """Indices of the k largest, largest first; lower index first among equals; NaN last."""
+    values = scores.astype(np.float64)
+    missing = np.isnan(values)
+    order = np.lexsort((np.arange(values.size), -np.where(missing, 0.0, values), missing))
+    return order[:k].astype(np.int32)
+
+
+def softmax(scores: npt.NDArray[Any], scale: float = 1.0) -> Array:
+    """exp(scale * (scores - max)) / sum in float64."""
+    values = scores.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # inf - inf is NaN, as defined
+        largest = np.max(values, where=~np.isnan(values), initial=-np.inf)
+        exponentials = np.exp(scale * (values - largest))
+        result: Array = exponentials / exponentials.sum()
+    return result
