@@ -4,8 +4,8 @@
 >>> image = Image.nv21(frame, 1920, 1080)
 >>> tensor = preprocess(image, (224, 224), rotation=90, mean=127.5, std=127.5, scale=1 / 127.5, zero_point=0)
 
-Arguments are checked here, for both. A wrong value raises :class:`mobilekit.errors.InputError` (a ``ValueError``), a wrong type
-:class:`InputTypeError` (a ``TypeError``); the message begins with the argument's name.
+Arguments are checked here, for both. A wrong value raises :class:`mobilekit.errors.InputError` (a ``ValueError``), a
+wrong type :class:`InputTypeError` (a ``TypeError``); the message begins with the argument's name.
 """
 
 from __future__ import annotations
@@ -39,8 +39,9 @@ _native, _reason = native.load()
 
 
 def describe() -> dict[str, Any]:
-    """Which kernels run: ``implementation`` ("native" or "reference"), ``isa``, the ``available`` ones, and the ``reason`` for
-    the reference."""
+    """Which kernels run: ``implementation`` ("native" or "reference"), ``isa``, the ``available`` ones, and the
+    ``reason`` for the reference.
+    """
     if _native is None:
         return {"implementation": "reference", "isa": None, "available": [], "reason": _reason}
     return {"implementation": "native", "isa": _native.isa(), "available": _native.available_isas(), "reason": None}
@@ -68,7 +69,7 @@ def preprocess(
     out: npt.NDArray[Any] | None = None,
     threads: int = 1,
 ) -> npt.NDArray[Any]:
-    """One frame as the input tensor of a model: crop, rotate, mirror, resize, colour, normalise and quantise in one pass.
+    """One frame as the input tensor of a model: crop, rotate, mirror, resize, colour, normalise, quantise.
 
     out = ((level - mean) / std) / scale + zero_point, rounded half to even and saturated for integer types.
 
@@ -77,8 +78,9 @@ def preprocess(
     :param crop: (x, y, width, height) in pixels of the frame as stored, before the rotation; fractions allowed.
     :param rotation: degrees clockwise that bring the frame upright: 0, 90, 180 or 270.
     :param mirror: flip left-right after the rotation (front cameras).
-    :param fit: "stretch" to the tensor; "letterbox" keeps the aspect, centred, and fills with ``pad_level``; "pad-right" keeps the
-        aspect at full height, at the left (text lines); "center-crop" cuts to the tensor's aspect.
+    :param fit: "stretch" to the tensor; "letterbox" keeps the aspect, centred, and fills with ``pad_level``;
+        "pad-right" keeps the aspect at full height, at the left (text lines); "center-crop" cuts to the tensor's
+        aspect.
     :param crop_fraction: with "center-crop", the part of the sides to keep; 224/256 for ImageNet's usual crop.
     :param filter: "bilinear" (half-pixel centres, no antialiasing), "bilinear-align-corners" or "nearest".
     :param color: YUV to RGB: "bt601-full" (Android's default), "bt601-limited", "bt709-full", "bt709-limited".
@@ -92,9 +94,9 @@ def preprocess(
     :returns: ``out``, or a new array of shape (1, height, width, channels).
     """
     request = make_request(
-        image, out_size, crop=crop, rotation=rotation, mirror=mirror, fit=fit, crop_fraction=crop_fraction, pad_level=pad_level,
-        filter=filter, color=color, channels=channels, mean=mean, std=std, scale=scale, zero_point=zero_point, dtype=dtype,
-        layout=layout,
+        image, out_size, crop=crop, rotation=rotation, mirror=mirror, fit=fit, crop_fraction=crop_fraction,
+        pad_level=pad_level, filter=filter, color=color, channels=channels, mean=mean, std=std, scale=scale,
+        zero_point=zero_point, dtype=dtype, layout=layout,
     )  # fmt: skip
     return run(request, out, threads)
 
@@ -127,8 +129,8 @@ def top_k(
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
     """The k largest scores, largest first; the lower index first among equals; NaN below every number.
 
-    :param scores: float32 or int8, contiguous, any shape with one axis longer than 1 (a batch of 1 is flattened). int8 scores
-        are compared as they are.
+    :param scores: float32 or int8, contiguous, any shape with one axis longer than 1 (a batch of 1 is flattened).
+        int8 scores are compared as they are.
     :param k: 1 to the number of scores.
     :param scale: of int8 scores, with ``zero_point``: values are ``scale * (score - zero_point)``. Not for float32.
     :returns: (indices int32, values float32), k of each.
@@ -146,7 +148,7 @@ def top_k(
 
 
 def softmax(scores: npt.NDArray[Any], *, scale: float = 1.0, zero_point: int = 0) -> npt.NDArray[np.float32]:
-    """Probabilities of float32 or int8 scores (arguments as in :func:`top_k`); any NaN or +inf makes all of them NaN."""
+    """Probabilities of float32 or int8 scores (arguments as in :func:`top_k`); NaN or +inf makes all NaN."""
     flat = _scores(scores, scale, zero_point)
     if _native is None:
         return reference.softmax(flat, scale).astype(np.float32)
@@ -203,7 +205,7 @@ class Preprocessor:
 
 
 _DEFAULTS: dict[str, Any] = {
-    "crop": None, "rotation": 0, "mirror": False, "fit": "stretch", "crop_fraction": 1.0, "pad_level": 114, "filter": "bilinear",
-    "color": "bt601-full", "channels": None, "mean": 0.0, "std": 1.0, "scale": None, "zero_point": 0, "dtype": "int8",
-    "layout": "nhwc",
+    "crop": None, "rotation": 0, "mirror": False, "fit": "stretch", "crop_fraction": 1.0, "pad_level": 114,
+    "filter": "bilinear", "color": "bt601-full", "channels": None, "mean": 0.0, "std": 1.0, "scale": None,
+    "zero_point": 0, "dtype": "int8", "layout": "nhwc",
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Errors of the kernels' arguments; wrong values are :class:`mobilekit.errors.InputError`, which is a ``ValueError``."""
+"""Wrong types of the kernels' arguments; wrong values are :class:`mobilekit.errors.InputError`."""
 
 from __future__ import annotations
 

@@ -24,11 +24,12 @@ MAX_SIZE = 1 << 24
 
 @dataclass(frozen=True)
 class Image:
-    """A frame in memory. Build one with :meth:`nv21`, :meth:`nv12`, :meth:`i420`, :meth:`yuv420` or :meth:`rgb` and its kin.
+    """A frame in memory. Build one with :meth:`nv21`, :meth:`nv12`, :meth:`i420`, :meth:`yuv420` or :meth:`rgb` and
+    its kin.
 
-    ``planes`` are flat uint8 views (Y, U, V for "yuv420", whatever their order in memory; else one). Pixel (x, y) of plane p is at
-    ``y * row_strides[p] + x * pixel stride``; chroma sample (x // 2, y // 2) belongs to pixel (x, y). All units are bytes
-    and pixels.
+    ``planes`` are flat uint8 views (Y, U, V for "yuv420", whatever their order in memory; else one). Pixel (x, y) of
+    plane p is at ``y * row_strides[p] + x * pixel stride``; chroma sample (x // 2, y // 2) belongs to pixel (x, y).
+    All units are bytes and pixels.
     """
 
     format: str
@@ -45,9 +46,13 @@ class Image:
             if not 1 <= size <= MAX_SIZE:
                 raise InputError(f"{name}: expected 1 to {MAX_SIZE} pixels, got {size}")
         if len(self.planes) != (3 if self.format == "yuv420" else 1) or len(self.row_strides) != len(self.planes):
-            raise InputError(f"planes: expected {'3 planes' if self.format == 'yuv420' else '1 plane'} with row strides")
+            raise InputError(
+                f"planes: expected {'3 planes' if self.format == 'yuv420' else '1 plane'} with row strides"
+            )
         row_bytes = self.width * PIXEL_BYTES[self.format]
-        _check_plane("y" if self.format == "yuv420" else self.format, self.planes[0], self.row_strides[0], row_bytes, self.height)
+        _check_plane(
+            "y" if self.format == "yuv420" else self.format, self.planes[0], self.row_strides[0], row_bytes, self.height
+        )
         if self.format == "yuv420":
             if self.chroma_pixel_stride not in (1, 2):
                 raise InputError(f"pixel_stride: expected 1 or 2, got {self.chroma_pixel_stride}")
@@ -69,8 +74,9 @@ class Image:
     ) -> Image:
         """Y, then V and U interleaved: the usual Android camera frame.
 
-        ``data``: uint8 buffer (bytes, memoryview, contiguous array of any shape). ``row_stride``: bytes a row of both planes, by
-        default the width (made even for chroma). ``chroma_offset``: where V begins, by default ``row_stride * height``.
+        ``data``: uint8 buffer (bytes, memoryview, contiguous array of any shape). ``row_stride``: bytes a row of
+        both planes, by default the width (made even for chroma). ``chroma_offset``: where V begins, by default
+        ``row_stride * height``.
         """
         return cls._semi_planar(data, width, height, row_stride, chroma_offset, v_first=True)
 
@@ -90,7 +96,7 @@ class Image:
         chroma_stride = max(stride, 2 * ((width + 1) // 2))
         offset = stride * height if chroma_offset is None else chroma_offset
         needed = offset + ((height + 1) // 2 - 1) * chroma_stride + 2 * ((width + 1) // 2)
-        if not 0 <= offset or flat.size < needed:
+        if not offset >= 0 or flat.size < needed:
             raise InputError(
                 f"data: a {width}x{height} frame with row stride {stride} and chroma at {offset} needs {needed} bytes, "
                 f"got {flat.size}"
@@ -181,7 +187,10 @@ class Image:
         if height < 1 or width < 1:
             raise InputError(f"pixels: expected at least one pixel, got shape {pixels.shape}")
         inner = (channels, 1) if format != "gray" else (1,)
-        dense = all(size == 1 or stride == want for size, stride, want in zip(pixels.shape[1:], pixels.strides[1:], inner, strict=True))
+        dense = all(
+            size == 1 or stride == want
+            for size, stride, want in zip(pixels.shape[1:], pixels.strides[1:], inner, strict=True)
+        )
         if not dense or (height > 1 and pixels.strides[0] < width * channels):
             raise InputError("pixels: expected contiguous rows, one below the other; pass np.ascontiguousarray(pixels)")
         row_stride = pixels.strides[0] if height > 1 else width * channels
@@ -196,7 +205,9 @@ def _flat(data: Any, name: str) -> Bytes:
     try:
         view = np.asarray(memoryview(data)) if not isinstance(data, np.ndarray) else data
     except TypeError:
-        raise InputTypeError(f"{name}: expected a buffer of bytes or a uint8 array, got {type(data).__name__}") from None
+        raise InputTypeError(
+            f"{name}: expected a buffer of bytes or a uint8 array, got {type(data).__name__}"
+        ) from None
     if view.dtype != np.uint8:
         raise InputTypeError(f"{name}: expected uint8, got {view.dtype}")
     if not view.flags.c_contiguous:
@@ -217,6 +228,6 @@ def _check_plane(name: str, plane: Bytes, stride: int, row_bytes: int, rows: int
         raise InputError(f"{name}: row stride {stride} is shorter than a row of {row_bytes} bytes")
     needed = (rows - 1) * stride + row_bytes
     if plane.size < needed:
-        raise InputError(f"{name}: {rows} rows of {row_bytes} bytes, {stride} apart, need {needed} bytes, got {plane.size}")
-
-
+        raise InputError(
+            f"{name}: {rows} rows of {row_bytes} bytes, {stride} apart, need {needed} bytes, got {plane.size}"
+        )

@@ -1,7 +1,7 @@
 """The kernels in NumPy and float64: the truth that the C++ is tested against, and what runs where it is missing.
 
-Same definitions as cpp/include/mobilekit/*.h, but with exact weights and no rounding before the last step. Written to be
-read beside those headers; speed is no concern.
+Same definitions as cpp/include/mobilekit/*.h, but with exact weights and no rounding before the last step. Written
+to be read beside those headers; speed is no concern.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ def color_matrix(color: str) -> tuple[Array, Array]:
 
 
 def components(image: Image) -> Array:
-    """The frame as (height, width, 1 or 3) float64 in its own components (Y, U, V with chroma repeated; R, G, B; gray)."""
+    """The frame as (height, width, 1 or 3) levels: Y, U, V with chroma repeated, or R, G, B, or gray."""
     if image.format == "yuv420":
         y = _plane(image, 0, image.height, image.width, 1)[:, :, 0]
         rows, columns = np.arange(image.height) // 2, np.arange(image.width) // 2
         chroma = [
-            _plane(image, p, image.chroma_height, image.chroma_width, image.chroma_pixel_stride)[:, :, 0][rows][:, columns]
+            _plane(image, p, image.chroma_height, image.chroma_width, image.chroma_pixel_stride)[:, :, 0]
             for p in (1, 2)
         ]
-        return np.stack([y, *chroma], axis=2).astype(np.float64)
+        return np.stack([y, *(plane[rows][:, columns] for plane in chroma)], axis=2).astype(np.float64)
     depth = PIXEL_BYTES[image.format]
     pixels = _plane(image, 0, image.height, image.width, depth).astype(np.float64)
     if image.format == "gray":
@@ -82,8 +82,10 @@ def resample(pixels: Array, request: PreprocessRequest) -> Array:
     index, weight = axis_taps(x, width, pixels.shape[1], columns, request.filter)
     after = np.minimum(index + 1, pixels.shape[1] - 1)
     pixels = pixels[:, index] * (1 - weight)[None, :, None] + pixels[:, after] * weight[None, :, None]
-    pixels = np.rot90(pixels, k=-request.rotation // 90)
-    return pixels[:, ::-1] if request.mirror else pixels
+    turned_pixels: Array = np.rot90(pixels, k=-request.rotation // 90)
+    if request.mirror:
+        turned_pixels = turned_pixels[:, ::-1]
+    return turned_pixels
 
 
 def to_channels(pixels: Array, request: PreprocessRequest) -> Array:
@@ -103,8 +105,9 @@ def to_channels(pixels: Array, request: PreprocessRequest) -> Array:
 def levels(request: PreprocessRequest, *, color_first: bool = False) -> Array:
     """The picture as (height, width, channels) levels in float64, without padding and normalisation.
 
-    ``color_first``: convert every pixel of the frame and clamp it before resampling, as a chain of library calls does. The kernel
-    resamples first, which is the same where no colour leaves 0 .. 255 and differs by a few levels at saturated edges.
+    ``color_first``: convert every pixel of the frame and clamp it before resampling, as a chain of library calls
+    does. The kernel resamples first, which is the same where no colour leaves 0 .. 255 and differs by a few levels
+    at saturated edges.
     """
     pixels = components(request.image)
     if color_first:

@@ -1,4 +1,4 @@
-"""The arguments of :func:`mobilekit.kernels.preprocess`, checked and worked out once for the native kernel and the reference."""
+"""The arguments of :func:`mobilekit.kernels.preprocess`, checked once for the native kernel and the reference."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def make_request(
     dtype: str | npt.DTypeLike,
     layout: str,
 ) -> PreprocessRequest:
-    """Checks every argument; raises :class:`InputError` or :class:`InputTypeError` that begins with the argument's name."""
+    """Checks every argument; the text of an :class:`InputError` or :class:`InputTypeError` begins with its name."""
     if not isinstance(image, Image):
         raise InputTypeError(f"image: expected a mobilekit.kernels.Image, got {type(image).__name__}")
     height, width = _out_size(out_size)
@@ -113,10 +113,10 @@ def make_request(
 def fold_normalization(
     mean: Sequence[float], std: Sequence[float], scale: float, zero_point: int
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """``((level - mean) / std) / scale + zero_point`` as one multiply and one add a channel, rounded once to float32."""
+    """``((level - mean) / std) / scale + zero_point`` as (multiply, add), float32 values, one of each a channel."""
     if not _is_number(scale) or not math.isfinite(scale) or scale <= 0:
         raise InputError(f"scale: expected a number above 0, got {scale!r}")
-    if not isinstance(zero_point, numbers.Integral):
+    if not isinstance(zero_point, (int, np.integer)):
         raise InputTypeError(f"zero_point: expected an integer, got {zero_point!r}")
     if any(x <= 0 for x in std):
         raise InputError(f"std: expected numbers above 0, got {tuple(std)}")
@@ -129,8 +129,10 @@ def fold_normalization(
 
 
 def letterbox(picture: tuple[float, float], out_size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Where a picture of (width, height) goes in a tensor of (height, width): aspect kept, centred; an odd rest lies right and
-    below, as in Ultralytics' LetterBox."""
+    """Where a picture of (width, height) goes in a tensor of (height, width): aspect kept, centred.
+
+    An odd rest lies right and below, as in Ultralytics' LetterBox.
+    """
     height, width = out_size
     factor = min(width / picture[0], height / picture[1])
     w = min(width, max(1, round(picture[0] * factor)))
@@ -210,7 +212,8 @@ def _crop(crop: Sequence[float] | None, image: Image) -> tuple[float, float, flo
     inside = x >= 0 and y >= 0 and w > 0 and h > 0 and x + w <= image.width and y + h <= image.height
     if not inside or not x < image.width or not y < image.height:
         raise InputError(
-            f"crop: expected (x, y, width, height) inside {image.width}x{image.height} and not empty, got {(x, y, w, h)}"
+            f"crop: expected (x, y, width, height) inside {image.width}x{image.height} and not empty, "
+            f"got {(x, y, w, h)}"
         )
     return x, y, w, h
 
