@@ -40,7 +40,7 @@ class TensorSpec(_Document):
     model_shape: tuple[int, ...]
     model_dtype: str
     order: tuple[int, ...]
-    """Axis i of the file is axis ``order[i]`` of the model's tensor: (0, 2, 3, 1) for an image that is NCHW in PyTorch."""
+    """Axis i of the file is axis ``order[i]`` of the model's tensor: (0, 2, 3, 1) for an image, NCHW in PyTorch."""
 
 
 class PreprocessSpec(_Document):
