@@ -1,0 +1,1 @@
+"""What each target takes of a graph, from tables of facts."""

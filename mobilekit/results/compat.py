@@ -22,6 +22,19 @@ class Finding:
     """Rules in words that cannot be evaluated here; never counted as passed."""
     source: SourceLocation | None = None
     suggestion: str | None = None
+    macs: int = 0
+
+
+@dataclass(frozen=True)
+class Join:
+    """What would become one piece if some refused ops were taken."""
+
+    ops: tuple[int, ...]
+    """The refused ops to change, by position in the graph."""
+    names: tuple[str, ...]
+    pieces_before: int
+    pieces_after: int
+    suggestion: str | None = None
 
 
 @dataclass(frozen=True)
@@ -39,8 +52,22 @@ class TargetReport:
     mac_share: float | None
     """Share of the multiply-accumulates in supported ops; None when the graph has none."""
     partitions: tuple[int, ...]
-    """Ops in each piece that the target takes as a whole, in graph order."""
+    """Ops in each piece that the target could take as a whole, in the order in which they run."""
     findings: tuple[Finding, ...]
+    level: str = ""
+    """What it was checked at, in words ("Android SDK 31"); empty where the target has no levels."""
+    delegated: tuple[int, ...] = ()
+    """Of ``partitions``, those that the target's own limits let it run (some take the largest piece only)."""
+    delegated_mac_share: float | None = None
+    pieces: int = 0
+    """Pieces in all, those of the CPU included: 1 is a graph in one go."""
+    bytes_across: int = 0
+    """Bytes handed between target and CPU in one run, with every piece of ``delegated`` on the target."""
+    costliest: str | None = None
+    """Name of the refused op with the most multiply-accumulates; None if no refused op has any."""
+    joins: tuple[Join, ...] = ()
+    """Changes that would join pieces, the most effective first."""
+    notes: tuple[str, ...] = ()
 
     @property
     def coverage(self) -> float:
@@ -55,5 +82,15 @@ class CompatReport:
     model: str
     targets: tuple[TargetReport, ...]
     min_runtime_version: str
-    """Lowest TFLite runtime that has every op at the version used."""
+    """Lowest TFLite runtime that has every op at the version used; "unknown" if no release known has them all."""
     op_counts: dict[str, int]
+    macs: int = 0
+    peak_memory_bytes: int = 0
+    """Activations alive at once at the worst op; a lower bound of the runtime's arena."""
+
+    def target(self, name: str) -> TargetReport:
+        """The report of one target by its short name; KeyError if it was not asked for."""
+        for report in self.targets:
+            if report.target == name:
+                return report
+        raise KeyError(name)
