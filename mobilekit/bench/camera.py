@@ -18,8 +18,9 @@ from mobilekit.results.bench import Assumption
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
 
-# Linux rounds a sleep up by its timer slack (50 us) and the wake-up costs as much again: about 0.1 ms late. The last
-# 0.2 ms are therefore waited for in yielding steps: at 30 fps 0.6 % of one core, and the GIL is given away in each.
+# Linux rounds a sleep up by its timer slack (50 us) and the wake-up costs as much again: seen 0.10 ms late. The last
+# 0.2 ms are therefore waited for in the shortest sleeps there are, which also give the GIL away: seen 0.05 ms late, for
+# at most 0.6 % of one core at 30 fps. What is left is measured, and counted as mailbox wait.
 SPIN_NS = 200_000
 
 T = TypeVar("T")
@@ -145,7 +146,7 @@ class Mailbox(Generic[T]):
 
 
 def sleep_until(deadline_ns: int) -> None:
-    """Return at ``deadline_ns`` of ``time.perf_counter_ns`` or a few microseconds later."""
+    """Return at ``deadline_ns`` of ``time.perf_counter_ns`` or a little (about 50 us) later."""
     remaining = deadline_ns - time.perf_counter_ns()
     if remaining > SPIN_NS:
         time.sleep((remaining - SPIN_NS) / NS_PER_S)

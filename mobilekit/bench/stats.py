@@ -81,7 +81,7 @@ def _machine_doubts(facts: Facts) -> Iterator[str]:
     if env.virtual:
         yield "this is a virtual machine: its neighbours are unknown"
     if env.steal_percent is not None and env.steal_percent > STEAL_PERCENT:
-        yield f"the hypervisor took {env.steal_percent:.1f} % of the CPU time during the run: p99 and max may be its doing"
+        yield f"the hypervisor took {env.steal_percent:.1f} % of the CPU time during the run: stalls may be its doing"
     if env.load_average is not None and env.load_average > LOAD_PER_CORE * env.cores:
         yield f"the machine was loaded before the run: load average {env.load_average:.2f} on {_cores(env.cores)}"
     if env.cores <= 2:

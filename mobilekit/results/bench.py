@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar
 
-from mobilekit.results.base import FORMAT_VERSION
-
 # Read by pydantic when it makes or checks the JSON schema (bench/schema.py); a plain dict, so nothing is imported here.
 # Unknown fields are refused: a report from a newer app must not be half understood.
 _STRICT: dict[str, Any] = {"extra": "forbid", "use_attribute_docstrings": True}
@@ -72,8 +70,6 @@ class BenchReport:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
-    format_version: int = FORMAT_VERSION
-    mobilekit_version: str
     created: str
     """Start of the run, UTC, ISO 8601."""
     device: str

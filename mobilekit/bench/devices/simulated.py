@@ -1,6 +1,6 @@
 """A device without time: the same camera, mailbox and worker on a virtual clock, for tests of the accounting.
 
-The clock only ever jumps to the next event, so a run of an hour takes a second and gives the same nanoseconds each time.
+The clock only jumps to the next event, so a run of an hour takes a second and gives the same nanoseconds each time.
 """
 
 from __future__ import annotations
