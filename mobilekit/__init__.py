@@ -12,11 +12,12 @@ from mobilekit._version import __version__
 
 if TYPE_CHECKING:
     from mobilekit.compat.check import check
-    from mobilekit.conversion.pipeline import Converted, convert
+    from mobilekit.conversion.converted import Converted
+    from mobilekit.conversion.pipeline import convert
     from mobilekit.errors import MobilekitError
 
 _EXPORTS = {
-    "Converted": "mobilekit.conversion.pipeline",
+    "Converted": "mobilekit.conversion.converted",
     "MobilekitError": "mobilekit.errors",
     "check": "mobilekit.compat.check",
     "convert": "mobilekit.conversion.pipeline",

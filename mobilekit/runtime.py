@@ -123,7 +123,7 @@ class Interpreter:
         for detail, array in zip(self._inputs, inputs, strict=True):
             if tuple(array.shape) != tuple(detail["shape"]) or array.dtype != detail["dtype"]:
                 raise InputError(
-                    f"input '{detail['name']}' takes {np.dtype(detail['dtype']).name}{list(map(int, detail['shape']))}, "
+                    f"input '{detail['name']}' takes {np.dtype(detail['dtype']).name}{detail['shape'].tolist()}, "
                     f"was given {array.dtype.name}{list(array.shape)}"
                 )
             self._interpreter.set_tensor(detail["index"], array)

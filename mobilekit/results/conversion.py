@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mobilekit.results.compat import CompatReport
 from mobilekit.source import SourceLocation
 
 
@@ -24,6 +25,8 @@ class OutputComparison:
     """Share of rows whose argmax agrees; None when the output is no row of at least two scores."""
     nan_mismatch: bool
     """The file gives NaN or Inf where the reference has none (or the reverse)."""
+    real_valued: bool = True
+    """False for integers and bools, where a ratio of powers says nothing."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,7 @@ class ConversionReport:
     min_runtime_version: str
     timings: tuple[StepTiming, ...]
     verification: VerificationReport | None
+    compat: CompatReport | None = None
     layer_errors: tuple[LayerError, ...] = ()
     inferred_inputs: tuple[InputOrigin, ...] = ()
     narrowed_int64: tuple[str, ...] = ()

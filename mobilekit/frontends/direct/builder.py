@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mobilekit.frontends.direct.registry import Unsupported
+from mobilekit.frontends.direct.registry import UnsupportedError
 from mobilekit.frontends.direct.values import Order, Value, channels_last_order, identity_order, moves_only_ones
 from mobilekit.graph.ir import Graph, Op, Tensor
 from mobilekit.source import SourceLocation
@@ -42,7 +42,7 @@ class Builder:
         if data.dtype == np.int64:
             if data.size and (data.min() < _INT32.min or data.max() > _INT32.max):
                 # The sentinels of "no limit" in masks and slices mean the ends of the range.
-                raise Unsupported(f"constant {name or self.scope} holds integers outside int32")
+                raise UnsupportedError(f"constant {name or self.scope} holds integers outside int32")
             data = data.astype(np.int32)
         elif data.dtype == np.float64:
             data = data.astype(np.float32)

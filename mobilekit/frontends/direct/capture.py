@@ -21,9 +21,38 @@ _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in \S+\n\s*(?P
 
 # Ops that write into their input but are harmless once the result simply replaces the input (see needs_functional).
 _VIEW_OPS = frozenset(
-    "alias as_strided chunk detach diagonal expand expand_as flatten movedim narrow permute pixel_shuffle reshape "
-    "reshape_as select slice split split_with_sizes squeeze swapaxes t transpose unbind unfold unflatten unsqueeze "
-    "view view_as contiguous to".split()
+    [
+        "alias",
+        "as_strided",
+        "chunk",
+        "detach",
+        "diagonal",
+        "expand",
+        "expand_as",
+        "flatten",
+        "movedim",
+        "narrow",
+        "permute",
+        "pixel_shuffle",
+        "reshape",
+        "reshape_as",
+        "select",
+        "slice",
+        "split",
+        "split_with_sizes",
+        "squeeze",
+        "swapaxes",
+        "t",
+        "transpose",
+        "unbind",
+        "unfold",
+        "unflatten",
+        "unsqueeze",
+        "view",
+        "view_as",
+        "contiguous",
+        "to",
+    ]
 )
 
 
@@ -54,7 +83,7 @@ def capture(
         return Captured(_functional(model), tuple(args), dict(kwargs), ())
     if model.training:
         raise InputError(
-            "the model is in training mode, where dropout and batch norm compute something else: call model.eval() first"
+            "the model is in training mode, where dropout and batch norm compute something else: call model.eval()"
         )
     origins: tuple[InputOrigin, ...] = ()
     if example_args is None and not example_kwargs:
@@ -157,7 +186,8 @@ def _explain(error: Exception, model: torch.nn.Module, args: tuple[Any, ...], kw
     try:
         model(*args, **kwargs)
     except Exception as own:  # the model's code may raise anything
-        return f"the model raises in forward with {_shapes(args, kwargs)}: {type(own).__name__}: {_first_line(own)}{_place(own)}"
+        text = f"{type(own).__name__}: {_first_line(own)}{_place(own)}"
+        return f"the model raises in forward with {_shapes(args, kwargs)}: {text}"
     return (
         f"torch.export cannot capture the model: {type(error).__name__}: {_first_line(error)}{_place(error)}. "
         "Control flow and shapes that depend on values must be written with torch.cond, torch.where or fixed shapes"
@@ -166,7 +196,11 @@ def _explain(error: Exception, model: torch.nn.Module, args: tuple[Any, ...], kw
 
 def _shapes(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     def show(value: Any) -> str:
-        return f"{str(value.dtype).removeprefix('torch.')}{list(value.shape)}" if isinstance(value, torch.Tensor) else repr(value)
+        return (
+            f"{str(value.dtype).removeprefix('torch.')}{list(value.shape)}"
+            if isinstance(value, torch.Tensor)
+            else repr(value)
+        )
 
     shown = [show(value) for value in args] + [f"{key}={show(value)}" for key, value in kwargs.items()]
     return ", ".join(shown) or "no inputs"

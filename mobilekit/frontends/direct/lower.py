@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind, OutputKind
+from torch.export.graph_signature import InputSpec as InputSpecification
 
 from mobilekit.errors import UnsupportedOp, UnsupportedOpsError
 from mobilekit.frontends.direct.builder import Builder
 from mobilekit.frontends.direct.capture import module_path, source_of
-from mobilekit.frontends.direct.registry import Unsupported, lowerings
+from mobilekit.frontends.direct.registry import UnsupportedError, lowerings
 from mobilekit.frontends.direct.suggestions import suggestion_for
 from mobilekit.frontends.direct.values import Order, Value, channels_last_order, identity_order
 from mobilekit.graph.ir import Graph, Signature, Tensor
@@ -23,7 +24,21 @@ from mobilekit.graph.ir import Graph, Signature, Tensor
 # Ops whose input is an image stored channels last; what they read decides how a graph input is stored.
 _IMAGE_OPS = ("conv", "pool", "upsample", "interpolate", "pixel_shuffle", "grid_sampl", "batch_norm")
 # Ops that take any order, looked through when asking what reads an input.
-_TRANSPARENT_OPS = ("add", "sub", "mul", "div", "relu", "clamp", "hardtanh", "pad", "sigmoid", "to", "_to_copy", "cat", "neg")
+_TRANSPARENT_OPS = (
+    "add",
+    "sub",
+    "mul",
+    "div",
+    "relu",
+    "clamp",
+    "hardtanh",
+    "pad",
+    "sigmoid",
+    "to",
+    "_to_copy",
+    "cat",
+    "neg",
+)
 
 
 @dataclass(frozen=True)
@@ -35,6 +50,8 @@ class InputSpec:
     shape: tuple[int, ...]
     dtype: str
     tensor: Tensor
+    leaf: int
+    """Position among the flattened arguments of forward."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +101,7 @@ class _Walk:
         self.table = lowerings()
 
     def run(self) -> Lowered:
-        for node in self._placeholders():
-            self._bind_placeholder(node)
+        self._bind_placeholders()
         for node in self.program.graph.nodes:
             if node.op == "call_function":
                 self.values[node] = self._call(node)
@@ -102,20 +118,24 @@ class _Walk:
 
     # -- inputs ------------------------------------------------------------------------------------------------
 
-    def _placeholders(self) -> Iterator[torch.fx.Node]:
-        return (node for node in self.program.graph.nodes if node.op == "placeholder")
+    def _bind_placeholders(self) -> None:
+        nodes = {node.name: node for node in self.program.graph.nodes if node.op == "placeholder"}
+        leaf = 0
+        for spec in self.program.graph_signature.input_specs:
+            node = nodes[spec.arg.name]
+            if spec.kind == InputKind.USER_INPUT:
+                self.values[node] = self._user_input(node, leaf)
+                leaf += 1
+            else:
+                self.values[node] = self._stored_input(node, spec)
 
-    def _bind_placeholder(self, node: torch.fx.Node) -> None:
-        spec = next(s for s in self.program.graph_signature.input_specs if s.arg.name == node.name)
-        if spec.kind == InputKind.USER_INPUT:
-            self.values[node] = self._user_input(node)
-            return
+    def _stored_input(self, node: torch.fx.Node, spec: InputSpecification) -> Value | None:
+        """A parameter, a buffer or a lifted constant."""
         target = str(spec.target)
-        source = self.program.constants if spec.kind == InputKind.CONSTANT_TENSOR else self.program.state_dict
-        tensor = source.get(target, self.program.constants.get(target))
+        tensor = self.program.state_dict.get(target, self.program.constants.get(target))
         if spec.kind == InputKind.BUFFER and target in self.program.graph_signature.buffers_to_mutate.values():
             self._refuse(node, "a buffer that changes in forward", f"buffer '{target}' is written in forward", None)
-        self.values[node] = None if tensor is None else self._parameter(tensor, target)
+        return None if tensor is None else self._parameter(tensor, target)
 
     def _parameter(self, tensor: torch.Tensor, name: str) -> Value:
         detached = tensor.detach()
@@ -124,18 +144,17 @@ class _Walk:
             detached = detached.float()
         return self.builder.constant_value(detached.contiguous().numpy(), name, dtype)
 
-    def _user_input(self, node: torch.fx.Node) -> Any:
+    def _user_input(self, node: torch.fx.Node, leaf: int) -> Any:
         example = node.meta.get("val")
         if not isinstance(example, torch.Tensor):
             return example  # a Python number or None: a constant of the program
         shape, dtype = _static_shape(example), _dtype(example.dtype)
         order = channels_last_order(len(shape)) if _feeds_image_op(node) else identity_order(len(shape))
-        stored_dtype = {"int64": "int32", "float64": "float32", "bfloat16": "float32"}.get(dtype, dtype)
         name = self.builder.unique_name(node.name)
         if dtype == "int64":
             self.builder.narrowed.append(name)
-        tensor = Tensor(name, tuple(shape[axis] for axis in order), stored_dtype)
-        self.inputs.append(InputSpec(name, order, shape, dtype, tensor))
+        tensor = Tensor(name, tuple(shape[axis] for axis in order), _stored(dtype))
+        self.inputs.append(InputSpec(name, order, shape, dtype, tensor, leaf))
         return Value(tensor, order, dtype)
 
     # -- nodes -------------------------------------------------------------------------------------------------
@@ -157,7 +176,7 @@ class _Walk:
             return self._refuse(node, op, "no lowering to TFLite ops", suggestion_for(op))
         try:
             result = self._checked(node, lowering(self.builder, *arguments))
-        except Unsupported as refusal:
+        except UnsupportedError as refusal:
             return self._refuse(node, op, refusal.reason, refusal.suggestion or suggestion_for(op))
         if target._schema.is_mutable and isinstance(node.args[0], torch.fx.Node):
             self.values[node.args[0]] = result  # an in-place op: later readers see the new value
@@ -192,8 +211,8 @@ class _Walk:
         return _map_tensors(result, lambda tensor: self._parameter(tensor, node.name))
 
     def _checked(self, node: torch.fx.Node, result: Any) -> Any:
-        """Every lowering must give the shape and dtype that PyTorch gives: a slip is an error here, not a wrong file."""
-        expected = node.meta.get("val")
+        """A lowering must give the shape and dtype that PyTorch gives: a slip is an error here, not a wrong file."""
+        expected: Any = node.meta.get("val")
         pairs = zip(result, expected, strict=False) if isinstance(result, (list, tuple)) else [(result, expected)]
         for value, example in pairs:
             if not isinstance(value, Value) or not isinstance(example, torch.Tensor):
@@ -240,7 +259,11 @@ class _Walk:
             if spec.tensor is value.tensor:
                 return OutputSpec(name, value.order, value.shape, value.dtype, None, input_index=index)
         image = channels_last_order(value.rank)
-        kept = value if value.rank >= 4 and value.order == image else self.builder.reorder(value, identity_order(value.rank))
+        kept = (
+            value
+            if value.rank >= 4 and value.order == image
+            else self.builder.reorder(value, identity_order(value.rank))
+        )
         tensor = kept.tensor
         if tensor not in taken and not any(tensor is spec.tensor for spec in self.inputs):
             tensor.name = self.builder.unique_name(name)

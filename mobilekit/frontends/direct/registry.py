@@ -3,7 +3,7 @@
 A lowering is ``lower_<op>(b, *arguments)``: ``b`` is the :class:`~mobilekit.frontends.direct.builder.Builder`, the
 arguments are those of the ATen schema in its order, all of them, defaults filled in; tensors arrive as
 :class:`~mobilekit.frontends.direct.values.Value`. It returns a Value, or a tuple of them. What it cannot express it
-refuses with :class:`Unsupported`, before making any op.
+refuses with :class:`UnsupportedError`, before making any op.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Function = TypeVar("Function", bound=Lowering)
 _LOWERINGS: dict[str, Lowering] = {}
 
 
-class Unsupported(Exception):
+class UnsupportedError(Exception):
     """Raised by a lowering for a use of its op that has no TFLite form; the walk collects them all."""
 
     def __init__(self, reason: str, suggestion: str | None = None) -> None:

@@ -15,8 +15,32 @@ from mobilekit.graph.ir import Graph, Op, Tensor
 
 # Ops with one input that treat every element alike.
 _POINTWISE = frozenset(
-    "ABS CEIL COS ELU EXP FLOOR GELU HARD_SWISH LEAKY_RELU LOG LOGISTIC NEG RELU RELU6 RELU_N1_TO_1 ROUND RSQRT SIN "
-    "SQRT SQUARE TANH CAST QUANTIZE DEQUANTIZE".split()
+    [
+        "ABS",
+        "CEIL",
+        "COS",
+        "ELU",
+        "EXP",
+        "FLOOR",
+        "GELU",
+        "HARD_SWISH",
+        "LEAKY_RELU",
+        "LOG",
+        "LOGISTIC",
+        "NEG",
+        "RELU",
+        "RELU6",
+        "RELU_N1_TO_1",
+        "ROUND",
+        "RSQRT",
+        "SIN",
+        "SQRT",
+        "SQUARE",
+        "TANH",
+        "CAST",
+        "QUANTIZE",
+        "DEQUANTIZE",
+    ]
 )
 
 

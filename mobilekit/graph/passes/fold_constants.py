@@ -12,7 +12,17 @@ from mobilekit.graph.ir import OPAQUE_DTYPES, Graph, Op, Tensor
 
 # Random and stateful ops have no constant result; DEQUANTIZE of weights is how fp16 and weight-only files stay small.
 _KEPT = frozenset(
-    {"RANDOM_UNIFORM", "RANDOM_STANDARD_NORMAL", "MULTINOMIAL", "CUSTOM", "CALL_ONCE", "IF", "WHILE", "VAR_HANDLE", "DEQUANTIZE"}
+    {
+        "RANDOM_UNIFORM",
+        "RANDOM_STANDARD_NORMAL",
+        "MULTINOMIAL",
+        "CUSTOM",
+        "CALL_ONCE",
+        "IF",
+        "WHILE",
+        "VAR_HANDLE",
+        "DEQUANTIZE",
+    }
 )
 # A constant that grows the file by more than this is left to be computed: BROADCAST_TO of a scalar, RANGE, FILL.
 _MAX_GROWTH_BYTES = 1 << 20

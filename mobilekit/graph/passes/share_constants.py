@@ -10,14 +10,16 @@ import hashlib
 
 from mobilekit.graph.ir import Graph, Tensor
 
+# Weights are rarely equal and slow to hash; axes, shapes and biases of a thousand channels are below this.
+_MAX_BYTES = 4096
+
 
 def share_constants(graph: Graph) -> int:
     """Merge constants of equal bytes, shape, dtype and quantization (and signature names nothing of them)."""
     kept: dict[tuple[object, ...], Tensor] = {}
     merged: dict[Tensor, Tensor] = {}
     for tensor in graph.constants():
-        assert tensor.data is not None
-        if tensor in graph.outputs or tensor.is_variable:
+        if tensor.data is None or tensor.data.nbytes > _MAX_BYTES or tensor in graph.outputs or tensor.is_variable:
             continue
         digest = hashlib.sha256(tensor.data.tobytes()).digest()
         quantization = None if tensor.quantization is None else str(tensor.quantization)

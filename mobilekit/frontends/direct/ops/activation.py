@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mobilekit.frontends.direct.builder import Builder
-from mobilekit.frontends.direct.registry import Unsupported, lowers
+from mobilekit.frontends.direct.registry import UnsupportedError, lowers
 from mobilekit.frontends.direct.values import Value
 
 # TFLite has these as ops of their own: (low, high) -> kind.
@@ -66,7 +66,7 @@ def clamp(b: Builder, x: Value, low: float | None, high: float | None) -> Value:
     for bound, op in ((low, "MAXIMUM"), (high, "MINIMUM")):
         if bound is not None:
             if not x.dtype.startswith("float") and float(bound) != int(bound):
-                raise Unsupported(f"clamp of {x.dtype} to {bound}")
+                raise UnsupportedError(f"clamp of {x.dtype} to {bound}")
             out = b.emit(op, [out, b.scalar(bound, out.dtype)], out.shape)
     return b.like(x, out)
 
@@ -115,14 +115,14 @@ def lower_leaky_relu(b: Builder, x: Value, slope: float) -> Value:
 @lowers("aten.elu.default", "aten.elu_.default")
 def lower_elu(b: Builder, x: Value, alpha: float, scale: float, input_scale: float) -> Value:
     if (alpha, scale, input_scale) != (1, 1, 1):
-        raise Unsupported(f"elu with alpha {alpha}, scale {scale}, input_scale {input_scale}")
+        raise UnsupportedError(f"elu with alpha {alpha}, scale {scale}, input_scale {input_scale}")
     return unary(b, "ELU", x)
 
 
 @lowers("aten.prelu.default")
 def lower_prelu(b: Builder, x: Value, slope: Value) -> Value:
     if slope.tensor.data is None:
-        raise Unsupported("prelu with a slope computed in forward")
+        raise UnsupportedError("prelu with a slope computed in forward")
     shape = [1] * x.rank
     if slope.tensor.size > 1:
         shape[1] = slope.tensor.size

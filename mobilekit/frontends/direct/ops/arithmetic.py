@@ -9,7 +9,7 @@ import numpy as np
 
 from mobilekit.frontends.direct.builder import Builder
 from mobilekit.frontends.direct.ops.activation import unary
-from mobilekit.frontends.direct.registry import Unsupported, lowers
+from mobilekit.frontends.direct.registry import UnsupportedError, lowers
 from mobilekit.frontends.direct.values import Value
 
 _FUSABLE = frozenset({"ADD", "SUB", "MUL", "DIV"})
@@ -30,13 +30,13 @@ def operands(b: Builder, x: Any, y: Any) -> tuple[Value, Value]:
     reference = x if isinstance(x, Value) else y
     pair = [value if isinstance(value, Value) else _number(b, value, reference) for value in (x, y)]
     if pair[0].dtype != pair[1].dtype:
-        raise Unsupported(f"operands of {pair[0].dtype} and {pair[1].dtype}", "cast one of them with .to()")
+        raise UnsupportedError(f"operands of {pair[0].dtype} and {pair[1].dtype}", "cast one of them with .to()")
     return pair[0], pair[1]
 
 
 def _number(b: Builder, number: float | int | bool, reference: Value) -> Value:
     if isinstance(number, float) and not reference.dtype.startswith("float"):
-        raise Unsupported(f"{reference.dtype} with the number {number}", "cast the tensor to float first")
+        raise UnsupportedError(f"{reference.dtype} with the number {number}", "cast the tensor to float first")
     return Value(b.scalar(number, reference.tensor.dtype), (), reference.dtype)
 
 
@@ -69,7 +69,7 @@ def lower_mul(b: Builder, x: Value, y: Any) -> Value:
 @lowers("aten.div.Tensor", "aten.div_.Tensor", "aten.div.Scalar", "aten.div_.Scalar")
 def lower_div(b: Builder, x: Value, y: Any) -> Value:
     if not x.dtype.startswith("float"):
-        raise Unsupported(f"true division of {x.dtype}", "cast to float first")
+        raise UnsupportedError(f"true division of {x.dtype}", "cast to float first")
     return binary(b, "DIV", x, y)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mobilekit.frontends.direct.builder import Builder
-from mobilekit.frontends.direct.registry import Unsupported, lowers
+from mobilekit.frontends.direct.registry import UnsupportedError, lowers
 from mobilekit.frontends.direct.values import Value, channels_last_order
 from mobilekit.graph.ir import Tensor
 
@@ -42,7 +42,7 @@ def lower_convolution(
     groups: int,
 ) -> Value:
     if transposed or x.rank not in (3, 4):
-        raise Unsupported(f"{'transposed ' if transposed else ''}convolution of rank {x.rank}")
+        raise UnsupportedError(f"{'transposed ' if transposed else ''}convolution of rank {x.rank}")
     if x.rank == 3:
         return _conv1d(b, x, weight, bias, stride, padding, dilation, groups)
     return _conv2d(b, x, weight, bias, _pair(stride), _pair(padding), _pair(dilation), groups)
@@ -99,7 +99,7 @@ def _conv2d(
     if x.rank == 3:  # PyTorch takes an image without a batch
         return _unbatched(b, x, weight, bias, stride, padding, dilation, groups)
     if not weight.is_constant:
-        raise Unsupported("the weight of a convolution must be a parameter, not computed in forward")
+        raise UnsupportedError("the weight of a convolution must be a parameter, not computed in forward")
     image = b.channels_last(x)
     kernel = weight.shape[2:]
     pads = [pad if isinstance(pad, tuple) else (pad, pad) for pad in padding]
@@ -150,7 +150,7 @@ def _bias(b: Builder, bias: Value | None, channels: int) -> Tensor:
     if bias is None:
         return b.constant(np.zeros(channels, np.float32))
     if not bias.is_constant:
-        raise Unsupported("the bias of a convolution must be a parameter, not computed in forward")
+        raise UnsupportedError("the bias of a convolution must be a parameter, not computed in forward")
     return bias.tensor
 
 

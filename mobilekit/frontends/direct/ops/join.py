@@ -8,7 +8,7 @@ import numpy as np
 
 from mobilekit.frontends.direct.builder import Builder
 from mobilekit.frontends.direct.ops.shape import lower_squeeze_dims, lower_unsqueeze
-from mobilekit.frontends.direct.registry import Unsupported, lowers
+from mobilekit.frontends.direct.registry import UnsupportedError, lowers
 from mobilekit.frontends.direct.values import Value
 
 
@@ -100,7 +100,7 @@ def lower_pad(b: Builder, x: Value, pads: Sequence[int], mode: str, number: floa
     if mode == "constant":
         return _pad(b, x, pads, number or 0.0)
     if mode != "reflect":
-        raise Unsupported(f"padding in mode '{mode}'")
+        raise UnsupportedError(f"padding in mode '{mode}'")
     amounts, shape = _amounts(x, pads)
     return b.like(x, b.emit("MIRROR_PAD", [x.tensor, b.constant(amounts)], shape, mode="REFLECT"))
 

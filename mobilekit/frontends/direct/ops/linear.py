@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mobilekit.frontends.direct.builder import Builder
-from mobilekit.frontends.direct.registry import Unsupported, lowers
+from mobilekit.frontends.direct.registry import UnsupportedError, lowers
 from mobilekit.frontends.direct.values import Value, identity_order
 from mobilekit.graph.ir import Tensor
 
@@ -14,7 +14,7 @@ from mobilekit.graph.ir import Tensor
 def lower_linear(b: Builder, x: Value, weight: Value, bias: Value | None) -> Value:
     if not weight.is_constant:
         if bias is not None:
-            raise Unsupported("a linear layer with a computed weight and a bias", "write it as x @ w.t() + bias")
+            raise UnsupportedError("a linear layer with a computed weight and a bias", "write it as x @ w.t() + bias")
         return lower_matmul(b, x, Value(weight.tensor, tuple(1 - axis for axis in weight.order), weight.dtype))
     rows = b.last(x, -1)
     filters = b.logical(weight)
@@ -26,7 +26,7 @@ def lower_linear(b: Builder, x: Value, weight: Value, bias: Value | None) -> Val
 
 
 def _fully_connected(b: Builder, rows: Tensor, filters: Tensor, bias: Tensor | None) -> Tensor:
-    """[..., in] times [out, in] -> [..., out]. The bias is always given: op version 6 (without) is refused by delegates."""
+    """[..., in] times [out, in] -> [..., out]. The bias is always given: delegates refuse op version 6 (without)."""
     features = filters.shape[0]
     offset = bias if bias is not None else b.constant(np.zeros(features, np.float32))
     if rows.rank == 1:
@@ -44,7 +44,9 @@ def _fully_connected(b: Builder, rows: Tensor, filters: Tensor, bias: Tensor | N
 @lowers("aten.addmm.default")
 def lower_addmm(b: Builder, bias: Value, x: Value, weight: Value, beta: float, alpha: float) -> Value:
     if beta != 1 or alpha != 1 or not weight.is_constant or not bias.is_constant or bias.rank != 1:
-        raise Unsupported("addmm other than a linear layer (beta = alpha = 1, constant weight and bias of rank one)")
+        raise UnsupportedError(
+            "addmm other than a linear layer (beta = alpha = 1, constant weight and bias of rank one)"
+        )
     return lower_linear(b, x, Value(weight.tensor, tuple(1 - axis for axis in weight.order), weight.dtype), bias)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from mobilekit.frontends.direct.builder import Builder
 from mobilekit.frontends.direct.ops.reduce import mean_over
-from mobilekit.frontends.direct.registry import Unsupported, lowers
+from mobilekit.frontends.direct.registry import UnsupportedError, lowers
 from mobilekit.frontends.direct.values import Value, permuted
 
 
@@ -27,7 +27,9 @@ def lower_batch_norm(
     cudnn: bool,
 ) -> Value:
     if training or mean is None or variance is None:
-        raise Unsupported("batch norm over the batch's own statistics", "call model.eval(), with running statistics")
+        raise UnsupportedError(
+            "batch norm over the batch's own statistics", "call model.eval(), with running statistics"
+        )
     return _affine(b, x, weight, bias, mean, variance, epsilon)
 
 
@@ -68,7 +70,7 @@ def _constant(value: Value | None) -> Any:
     if value is None:
         return None
     if value.tensor.data is None:
-        raise Unsupported("batch norm with statistics or parameters computed in forward")
+        raise UnsupportedError("batch norm with statistics or parameters computed in forward")
     return value.tensor.data.astype(np.float64)
 
 

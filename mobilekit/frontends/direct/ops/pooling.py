@@ -10,7 +10,7 @@ import numpy as np
 from mobilekit.frontends.direct.builder import Builder
 from mobilekit.frontends.direct.ops.conv import pad_image, same_padding
 from mobilekit.frontends.direct.ops.reduce import mean_over
-from mobilekit.frontends.direct.registry import Unsupported, lowers
+from mobilekit.frontends.direct.registry import UnsupportedError, lowers
 from mobilekit.frontends.direct.values import Value, channels_last_order
 from mobilekit.graph.ir import Tensor
 
@@ -20,7 +20,7 @@ def lower_max_pool2d(
     b: Builder, x: Value, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
 ) -> Value:
     if any(d != 1 for d in _pair(dilation)):
-        raise Unsupported("max pooling with dilation")
+        raise UnsupportedError("max pooling with dilation")
     window = _Window(x, kernel, stride, padding, ceil_mode)
     image = b.channels_last(x)
     if window.mode == "EXPLICIT":
@@ -42,8 +42,8 @@ def lower_avg_pool2d(
 ) -> Value:
     window = _Window(x, kernel, stride, padding, ceil_mode)
     padded = any(sum(pad) for pad in window.pads)
-    if divisor is not None or window.overhang and padded:
-        raise Unsupported("average pooling with a divisor of its own, or with ceil_mode and padding")
+    if divisor is not None or (window.overhang and padded):
+        raise UnsupportedError("average pooling with a divisor of its own, or with ceil_mode and padding")
     image = b.channels_last(x)
     if not padded or (window.mode == "SAME" and not count_include_pad and not window.overhang):
         return window.emit(b, "AVERAGE_POOL_2D", image, x)  # TFLite never counts its own padding
@@ -59,12 +59,14 @@ def lower_avg_pool2d(
 def lower_adaptive_avg_pool2d(b: Builder, x: Value, output_size: Sequence[int]) -> Value:
     image = b.channels_last(x)
     height, width = image.shape[1:3]
-    rows, columns = (size if size is not None else full for size, full in zip(output_size, (height, width), strict=True))
+    rows, columns = (
+        size if size is not None else full for size, full in zip(output_size, (height, width), strict=True)
+    )
     order = channels_last_order(4)
     if (rows, columns) == (1, 1):
         return Value(mean_over(b, image, [1, 2]), order, x.dtype)
     if height % rows or width % columns:
-        raise Unsupported(
+        raise UnsupportedError(
             f"adaptive pooling of {height}x{width} to {rows}x{columns}, which does not divide evenly",
             "choose an input size that is a multiple, or pool with a fixed kernel",
         )
@@ -77,7 +79,7 @@ class _Window:
 
     def __init__(self, x: Value, kernel: Any, stride: Any, padding: Any, ceil_mode: bool) -> None:
         if x.rank != 4:
-            raise Unsupported(f"pooling of a tensor of rank {x.rank}", "add a batch axis")
+            raise UnsupportedError(f"pooling of a tensor of rank {x.rank}", "add a batch axis")
         self.sizes = x.shape[2:]
         self.kernel, self.padding = _pair(kernel), _pair(padding)
         self.stride = _pair(stride) if stride not in (None, []) else self.kernel
@@ -118,9 +120,7 @@ class _Window:
     def inverse_share(self) -> np.ndarray[Any, np.dtype[np.float32]]:
         """Kernel area over the pixels of the image that each window covers: [1, rows, columns, 1]."""
         counts = []
-        for size, k, s, o, (before, _) in zip(
-            self.sizes, self.kernel, self.stride, self.out, self.pads, strict=True
-        ):
+        for size, k, s, o, (before, _) in zip(self.sizes, self.kernel, self.stride, self.out, self.pads, strict=True):
             starts = np.arange(o) * s - before
             counts.append(np.minimum(starts + k, size) - np.maximum(starts, 0))
         covered = np.outer(counts[0], counts[1]).astype(np.float64)

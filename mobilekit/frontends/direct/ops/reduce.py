@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mobilekit.frontends.direct.builder import Builder
-from mobilekit.frontends.direct.registry import Unsupported, lowers
+from mobilekit.frontends.direct.registry import UnsupportedError, lowers
 from mobilekit.frontends.direct.values import Value, drop_axes
 from mobilekit.graph.ir import Tensor
 
@@ -68,4 +68,4 @@ def lower_amin(b: Builder, x: Value, dims: Any, keepdim: bool) -> Value:
 
 def _float_only(x: Value, name: str) -> None:
     if not x.dtype.startswith("float"):
-        raise Unsupported(f"{name} of {x.dtype}")
+        raise UnsupportedError(f"{name} of {x.dtype}")

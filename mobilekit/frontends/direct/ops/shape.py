@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mobilekit.frontends.direct.builder import Builder
-from mobilekit.frontends.direct.registry import Unsupported, lowers
+from mobilekit.frontends.direct.registry import UnsupportedError, lowers
 from mobilekit.frontends.direct.values import Order, Value, drop_axes, identity_order
 
 
@@ -21,7 +21,7 @@ from mobilekit.frontends.direct.values import Order, Value, drop_axes, identity_
 )
 def lower_dropout(b: Builder, x: Value, p: float, train: bool) -> Value:
     if train and p > 0:
-        raise Unsupported("dropout in training mode", "call model.eval()")
+        raise UnsupportedError("dropout in training mode", "call model.eval()")
     return x
 
 

@@ -1,0 +1,127 @@
+"""Between what the model's user passes and what the file holds: nesting, axis order, dtypes, quantization."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils import _pytree as pytree
+
+from mobilekit.errors import InputError
+from mobilekit.frontends.direct.lower import InputSpec, Lowered, OutputSpec
+from mobilekit.graph.ir import Graph, Quantization
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """Flattens and stores inputs as the file takes them; reads outputs back as the model gives them.
+
+    ``stored_inputs`` and ``stored_outputs`` are (dtype, quantization) of the file's tensors, in the file's order.
+    """
+
+    inputs: tuple[InputSpec, ...]
+    outputs: tuple[OutputSpec, ...]
+    in_structure: pytree.TreeSpec
+    out_structure: pytree.TreeSpec
+    stored_inputs: tuple[tuple[str, Quantization | None], ...]
+    stored_outputs: tuple[tuple[str, Quantization | None], ...]
+
+    @staticmethod
+    def of(lowered: Lowered, program: torch.export.ExportedProgram, graph: Graph) -> Adapter:
+        """For ``graph``, which computes what ``lowered`` does and may be quantized."""
+        return Adapter(
+            tuple(lowered.inputs),
+            tuple(lowered.outputs),
+            program.call_spec.in_spec,
+            program.call_spec.out_spec,
+            tuple((tensor.dtype, tensor.quantization) for tensor in graph.inputs),
+            tuple((tensor.dtype, tensor.quantization) for tensor in graph.outputs),
+        )
+
+    # -- in ----------------------------------------------------------------------------------------------------
+
+    def leaves(self, args: Sequence[Any], kwargs: dict[str, Any] | None = None) -> list[Any]:
+        """The flattened arguments of one call; :class:`InputError` when they nest differently from the example."""
+        flat, structure = pytree.tree_flatten((tuple(args), dict(kwargs or {})))
+        if structure != self.in_structure:
+            raise InputError(
+                f"the model takes {len(self.inputs)} input{'s' if len(self.inputs) != 1 else ''} "
+                f"({', '.join(spec.name for spec in self.inputs)}), nested as in its example; this call nests otherwise"
+            )
+        return list(flat)
+
+    def spread(self, call: Sequence[Any], others: Sequence[Any] | None = None) -> list[Any]:
+        """Tensors in the order of :attr:`inputs`, put where forward's flattened arguments have them.
+
+        ``others`` fills the places that are no tensors (numbers, None); left out where nobody reads them.
+        """
+        leaves = list(others) if others is not None else [None] * self.in_structure.num_leaves
+        for spec, tensor in zip(self.inputs, call, strict=True):
+            leaves[spec.leaf] = tensor
+        return leaves
+
+    def real(self, leaves: Sequence[Any]) -> list[NDArray[Any]]:
+        """One call's tensors in the file's order and axis order, still real numbers (int64 narrowed to int32).
+
+        Raises :class:`InputError` naming the input with a wrong shape or dtype, or an integer outside int32.
+        """
+        return [self._real(spec, leaves[spec.leaf]) for spec in self.inputs]
+
+    def _real(self, spec: InputSpec, given: Any) -> NDArray[Any]:
+        array = given.detach().cpu().numpy() if isinstance(given, torch.Tensor) else np.asarray(given)
+        if tuple(array.shape) != spec.shape:
+            raise InputError(f"input '{spec.name}' has shape {list(array.shape)}, the model takes {list(spec.shape)}")
+        if array.dtype.name != spec.dtype and array.dtype.kind != np.dtype(spec.tensor.dtype).kind:
+            raise InputError(f"input '{spec.name}' is {array.dtype.name}, the model takes {spec.dtype}")
+        if spec.dtype == "int64" and array.size and not (array.min() >= -(2**31) and array.max() < 2**31):
+            raise InputError(f"input '{spec.name}' holds integers outside int32, which the file cannot hold")
+        return np.ascontiguousarray(array.transpose(spec.order).astype(spec.tensor.dtype, copy=False))
+
+    def stored(self, real: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+        """Quantize what the file holds as integers of a scale."""
+        return [
+            array if quantization is None else quantization.quantize(array, dtype)
+            for array, (dtype, quantization) in zip(real, self.stored_inputs, strict=True)
+        ]
+
+    # -- out ---------------------------------------------------------------------------------------------------
+
+    def flat_outputs(self, stored: Sequence[NDArray[Any]], leaves: Sequence[Any]) -> list[Any]:
+        """The model's flattened outputs (NumPy arrays, float64 where dequantized) from the file's."""
+        results, position = [], 0
+        for spec in self.outputs:
+            if spec.tensor is None:
+                results.append(self._passed(spec, leaves))
+                continue
+            dtype_and_quantization = self.stored_outputs[position]
+            array = stored[position]
+            position += 1
+            if dtype_and_quantization[1] is not None:
+                array = dtype_and_quantization[1].dequantize(array)
+            results.append(array.transpose([spec.order.index(axis) for axis in range(len(spec.order))]))
+        return results
+
+    def _passed(self, spec: OutputSpec, leaves: Sequence[Any]) -> Any:
+        if spec.input_index is None:
+            return spec.constant
+        given = leaves[self.inputs[spec.input_index].leaf]
+        return given.detach().cpu().numpy() if isinstance(given, torch.Tensor) else np.asarray(given)
+
+    def rebuild(self, flat: Sequence[Any], *, as_torch: bool) -> Any:
+        """The flattened outputs in the model's own dtypes and nesting."""
+        leaves = [
+            _convert(array, spec.dtype, as_torch) if isinstance(array, np.ndarray) else array
+            for array, spec in zip(flat, self.outputs, strict=True)
+        ]
+        return pytree.tree_unflatten(leaves, self.out_structure)
+
+
+def _convert(array: NDArray[Any], dtype: str, as_torch: bool) -> Any:
+    if as_torch:
+        return torch.from_numpy(np.array(array)).to(getattr(torch, dtype))
+    # NumPy has no bfloat16; float32 holds all its values.
+    return np.ascontiguousarray(array.astype("float32" if dtype == "bfloat16" else dtype, copy=False))

@@ -1,0 +1,109 @@
+"""Calibration data in any form people have it -> the model's calls, one batch of the file at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from mobilekit.errors import CalibrationError
+from mobilekit.frontends.direct.lower import InputSpec
+
+# Samples of noise when nothing is given: enough for every tensor to see a range, little enough to cost half a second.
+SYNTHETIC_SAMPLES = 8
+
+
+def calls(data: Iterable[Any], inputs: Sequence[InputSpec]) -> Iterator[tuple[torch.Tensor, ...]]:
+    """One tuple of tensors a call of the file, from an iterable of inputs.
+
+    An item is a tensor (or array) for a model of one input, a tuple or list of them, or a mapping by input name. Items
+    of a DataLoader work as they are: what follows the model's inputs in an item (labels) is ignored, a batch is cut
+    into batches of the file's size, and a sample without the batch axis gets one.
+
+    Raises :class:`CalibrationError` for an empty iterable, a wrong shape or dtype, NaN or Inf.
+    """
+    number = -1
+    for number, item in enumerate(data):
+        yield from _split(_tensors(item, inputs, number), inputs, number)
+    if number < 0:
+        raise CalibrationError("the calibration data is empty: give at least one input, better 16 to 128")
+
+
+def synthetic(example: Sequence[torch.Tensor]) -> list[tuple[torch.Tensor, ...]]:
+    """The example and seeded noise like it; integers repeat the example, since noise would leave their range."""
+    generator = torch.Generator().manual_seed(0)
+    samples = [tuple(example)]
+    for _ in range(SYNTHETIC_SAMPLES - 1):
+        samples.append(tuple(_noise_like(tensor, generator) for tensor in example))
+    return samples
+
+
+def _noise_like(tensor: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    if not tensor.is_floating_point():
+        return tensor
+    low, high = (float(tensor.min()), float(tensor.max())) if tensor.numel() else (0.0, 0.0)
+    if low < high:
+        return (torch.rand(tensor.shape, generator=generator) * (high - low) + low).to(tensor.dtype)
+    return torch.randn(tensor.shape, generator=generator).to(tensor.dtype)
+
+
+def _tensors(item: Any, inputs: Sequence[InputSpec], number: int) -> tuple[torch.Tensor, ...]:
+    if isinstance(item, Mapping):
+        missing = [spec.name for spec in inputs if spec.name not in item]
+        if missing:
+            raise CalibrationError(
+                f"calibration item {number} has no input '{missing[0]}' (it has {sorted(map(str, item))})"
+            )
+        parts = [item[spec.name] for spec in inputs]
+    elif isinstance(item, (list, tuple)):
+        parts = list(item[: len(inputs)])
+    else:
+        parts = [item]
+    if len(parts) != len(inputs):
+        raise CalibrationError(f"calibration item {number} has {len(parts)} inputs, the model takes {len(inputs)}")
+    return tuple(_tensor(part, spec, number) for part, spec in zip(parts, inputs, strict=True))
+
+
+def _tensor(part: Any, spec: InputSpec, number: int) -> torch.Tensor:
+    if isinstance(part, np.ndarray):
+        part = torch.from_numpy(np.ascontiguousarray(part))
+    if not isinstance(part, torch.Tensor):
+        raise CalibrationError(
+            f"calibration item {number}: '{spec.name}' is a {type(part).__name__}, not a tensor or array"
+        )
+    if part.dim() == len(spec.shape) - 1:
+        part = part.unsqueeze(0)
+    if part.dim() != len(spec.shape) or tuple(part.shape[1:]) != spec.shape[1:]:
+        raise CalibrationError(
+            f"calibration item {number}: '{spec.name}' has shape {list(part.shape)}, the model takes {list(spec.shape)}"
+        )
+    wanted: torch.dtype = getattr(torch, spec.dtype)
+    if part.is_floating_point() != wanted.is_floating_point:
+        raise CalibrationError(f"calibration item {number}: '{spec.name}' is {part.dtype}, the model takes {wanted}")
+    if part.is_floating_point() and not bool(torch.isfinite(part).all()):
+        raise CalibrationError(f"calibration item {number}: '{spec.name}' holds NaN or Inf")
+    result: torch.Tensor = part.detach().to(wanted)
+    return result
+
+
+def _split(
+    tensors: tuple[torch.Tensor, ...], inputs: Sequence[InputSpec], number: int
+) -> Iterator[tuple[torch.Tensor, ...]]:
+    """Cut a batch into batches of the file's size; a rest that fills no whole one is left out."""
+    if all(not spec.shape for spec in inputs):
+        yield tensors
+        return
+    given, wanted = tensors[0].shape[:1], inputs[0].shape[:1]
+    if given == wanted:
+        yield tensors
+        return
+    size = wanted[0]
+    if size == 0 or given[0] < size:
+        raise CalibrationError(
+            f"calibration item {number}: a batch of {given[0]}, the model was captured with a batch of {size}; "
+            "batch the data alike, or convert with a batch of one"
+        )
+    for start in range(0, given[0] - size + 1, size):
+        yield tuple(tensor[start : start + size] for tensor in tensors)

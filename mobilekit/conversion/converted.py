@@ -1,0 +1,93 @@
+"""What ``convert`` returns: the bytes, what is known of them, and the model as a function again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mobilekit.conversion.adapter import Adapter
+from mobilekit.files import write_files
+from mobilekit.graph.ir import Graph
+from mobilekit.quantize import QuantizeResult, layer_errors
+from mobilekit.results import ConversionReport, LayerError
+from mobilekit.runtime import Interpreter
+from mobilekit.sidecar import Sidecar
+
+
+class Converted:
+    """A converted model. Call it like the PyTorch model; it runs the .tflite bytes and answers in the same form."""
+
+    def __init__(
+        self,
+        data: bytes,
+        sidecar: Sidecar,
+        report: ConversionReport,
+        adapter: Adapter,
+        float_graph: Graph,
+        quantized: QuantizeResult | None,
+    ) -> None:
+        self.bytes = data
+        self.sidecar = sidecar
+        self.report = report
+        self.path: Path | None = None
+        self._adapter = adapter
+        self._float_graph = float_graph
+        self._quantized = quantized
+        self._interpreter: Interpreter | None = None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """What the PyTorch model returns for these inputs: same order, shapes, layout, dtypes and nesting.
+
+        Takes torch tensors or NumPy arrays and answers in kind. The shapes are those of the example inputs.
+        """
+        leaves = self._adapter.leaves(args, kwargs)
+        as_torch = any(isinstance(leaf, torch.Tensor) for leaf in leaves)
+        return self._adapter.rebuild(self.run_leaves(leaves), as_torch=as_torch)
+
+    def run_leaves(self, leaves: Sequence[Any]) -> list[Any]:
+        """The flattened outputs, dequantized in float64, for flattened inputs."""
+        if self._interpreter is None:
+            self._interpreter = Interpreter(self.bytes)
+        stored = self._adapter.stored(self._adapter.real(leaves))
+        return self._adapter.flat_outputs(self._interpreter.run(stored), leaves)
+
+    def layer_errors(self, samples: Iterable[Sequence[Any]]) -> tuple[LayerError, ...]:
+        """SQNR of every tensor of the quantized graph against the float graph; empty for a float conversion.
+
+        ``samples``: calls of the model, each a tuple of inputs as ``__call__`` takes them.
+        """
+        if self._quantized is None:
+            return ()
+        real: list[list[NDArray[Any]]] = [self._adapter.real(self._adapter.leaves(sample)) for sample in samples]
+        return layer_errors(self._float_graph, self._quantized, real)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the .tflite file and its sidecar (the same name with ``.json``): both, or nothing.
+
+        Raises :class:`~mobilekit.errors.OutputError` when it cannot be written.
+        """
+        target = Path(path)
+        write_files({target: self.bytes, target.with_suffix(".json"): self.sidecar.to_json().encode()})
+        self.path = target
+        return target
+
+    def __repr__(self) -> str:
+        kind = self.report.quantize if self.report.quantize != "none" else "float"
+        return f"<Converted {self.report.model} {kind}, {len(self.bytes) / 1e6:.2f} MB, {self.report.backend}>"
+
+
+def as_arrays(outputs: Iterable[Any]) -> list[NDArray[Any]]:
+    """The tensors among flattened outputs of a PyTorch model as NumPy arrays (bfloat16 as float32)."""
+    arrays = []
+    for output in outputs:
+        if isinstance(output, torch.Tensor):
+            tensor = output.detach().cpu()
+            arrays.append((tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy())
+        else:
+            arrays.append(np.asarray(output))
+    return arrays

@@ -1,0 +1,381 @@
+"""``convert``: the journey of a model, one line a step."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.export import ExportedProgram
+from torch.utils import _pytree as pytree
+
+from mobilekit import runtime
+from mobilekit._version import __version__
+from mobilekit.compat.check import check
+from mobilekit.conversion import calibration as calibration_data
+from mobilekit.conversion.adapter import Adapter
+from mobilekit.conversion.converted import Converted, as_arrays
+from mobilekit.conversion.verify import judge
+from mobilekit.errors import BackendError, InputError, VerificationError
+from mobilekit.files import check_writable
+from mobilekit.frontends.direct.capture import Captured, capture
+from mobilekit.frontends.direct.lower import Lowered, lower
+from mobilekit.graph.ir import Graph, Quantization
+from mobilekit.graph.passes import run_passes
+from mobilekit.graph.writer import write
+from mobilekit.quantize import QuantizeResult, Recipe, preset
+from mobilekit.quantize import quantize as quantize_graph
+from mobilekit.results import CompatReport, ConversionReport, StepTiming, TransposeNote, VerificationReport
+from mobilekit.sidecar import AffineSpec, ClassificationSpec, PreprocessSpec, Sidecar, TensorSpec
+from mobilekit.warnings import SyntheticCalibrationWarning
+
+Progress = Callable[[str, int, int | None], None]
+"""Called as progress(step, done, total); total is None while it is not known."""
+
+# Verifying on more calibration calls than this says little more about a file and costs time.
+_MAX_VERIFY_CALLS = 16
+
+
+def convert(
+    model: torch.nn.Module | ExportedProgram | str | Path,
+    example_inputs: Any = None,
+    *,
+    example_kwargs: Mapping[str, Any] | None = None,
+    quantize: str | Recipe | None = None,
+    calibration: Iterable[Any] | None = None,
+    io_dtype: str | None = None,
+    backend: str = "auto",
+    targets: Sequence[str] = ("cpu",),
+    dynamic_shapes: Any = None,
+    verify: bool | Iterable[Any] = True,
+    output: str | Path | None = None,
+    name: str | None = None,
+    preprocess: PreprocessSpec | None = None,
+    postprocess: ClassificationSpec | None = None,
+    labels: Sequence[str] | None = None,
+    progress: Progress | None = None,
+) -> Converted:
+    """Convert a PyTorch model to a .tflite file and verify the written bytes against PyTorch.
+
+    ``model``: an ``nn.Module`` in eval mode, an ``ExportedProgram``, or a path to a ``.pt2`` file.
+    ``example_inputs``: a tensor or a tuple of tensors; if missing, inferred where the model says it (and reported).
+    ``quantize``: None (float32), a preset such as "int8", or a :class:`~mobilekit.quantize.Recipe`.
+    ``calibration``: any iterable of inputs (tensors, tuples, a DataLoader); if missing with an integer recipe, noise is
+    used, with a warning and ``report.calibration == "synthetic"``.
+    ``io_dtype``: "int8" or "float32" at the edges of an int8 file; None leaves it to the recipe.
+    ``verify``: True compares on the calibration data (or the example), an iterable on that data, False not at all.
+    ``output``: where to write the file and its sidecar, which ``preprocess``, ``postprocess`` and ``labels`` go into.
+
+    Raises a :class:`~mobilekit.errors.MobilekitError` for everything a user can cause: all unsupported ops at once,
+    bad calibration data, and :class:`~mobilekit.errors.VerificationError` when the numbers do not agree.
+    The same arguments give the same bytes. Nothing is downloaded; no global random generator is touched.
+    """
+    recipe = _recipe(quantize, io_dtype)
+    _check_backend(backend)
+    if output is not None:
+        check_writable(output)
+    steps = _Steps(progress)
+
+    with steps("capture"):
+        model = _load(model)
+        captured = capture(model, example_inputs, example_kwargs, dynamic_shapes)
+    with steps("lower"):
+        label = name or _name_of(model)
+        lowered = lower(captured.program, label)
+    with steps("optimise"):
+        run_passes(lowered.graph)
+    with steps("quantize"):
+        samples = _samples(captured, lowered, calibration, recipe)
+        quantized = _quantize(lowered, captured, samples, recipe, progress) if recipe is not None else None
+    with steps("write"):
+        graph = lowered.graph if quantized is None else quantized.graph
+        graph.description = f"mobilekit {__version__}"
+        data = write(graph)
+    with steps("check"):
+        compat = check(graph, targets=targets, name=label)
+    with steps("verify"):
+        adapter = Adapter.of(lowered, captured.program, graph)
+        verification = None
+        if verify is not False:
+            calls, source = _verify_calls(verify, captured, lowered, samples)
+            verification = _verify(model, captured, adapter, data, calls, source, recipe)
+
+    report = _report(label, recipe, samples, captured, lowered, quantized, data, steps, verification, compat)
+    sidecar = _sidecar(label, data, adapter, report, preprocess, postprocess, labels)
+    result = Converted(data, sidecar, report, adapter, lowered.graph, quantized)
+    if verification is not None and not verification.passed and samples.origin != "synthetic":
+        raise VerificationError(
+            f"{label}: the file does not compute what the model computes: " + "; ".join(verification.failures)
+        )
+    if output is not None:
+        result.save(output)
+    return result
+
+
+class _Steps:
+    """Times the steps and tells the caller which one runs."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self.timings: list[StepTiming] = []
+        self._progress = progress
+
+    @contextlib.contextmanager
+    def __call__(self, step: str) -> Iterator[None]:
+        if self._progress is not None:
+            self._progress(step, 0, None)
+        wall, cpu = time.perf_counter(), time.process_time()
+        yield
+        self.timings.append(StepTiming(step, time.perf_counter() - wall, time.process_time() - cpu))
+
+
+# -- arguments -----------------------------------------------------------------------------------------------------
+
+
+def _recipe(quantize: str | Recipe | None, io_dtype: str | None) -> Recipe | None:
+    if quantize is None:
+        if io_dtype not in (None, "float32"):
+            raise InputError(f"io_dtype='{io_dtype}' needs quantize=, a float file has float inputs and outputs")
+        return None
+    recipe = preset(quantize) if isinstance(quantize, str) else quantize
+    return recipe if io_dtype is None else recipe.with_changes(io_dtype=io_dtype)
+
+
+def _check_backend(backend: str) -> None:
+    if backend not in ("auto", "direct"):
+        raise BackendError(f"backend '{backend}' is not known; known are auto, direct")
+
+
+def _load(model: Any) -> torch.nn.Module | ExportedProgram:
+    if isinstance(model, (torch.nn.Module, ExportedProgram)):
+        return model
+    if isinstance(model, (str, Path)):
+        from mobilekit.loading import load_model
+
+        loaded = load_model(str(model)).model
+        if isinstance(loaded, (torch.nn.Module, ExportedProgram)):
+            return loaded
+        raise InputError(f"'{model}' cannot be converted: give an nn.Module, an ExportedProgram or a .pt2 file")
+    raise InputError(f"a {type(model).__name__} is no model: give an nn.Module, an ExportedProgram or a path")
+
+
+def _name_of(model: torch.nn.Module | ExportedProgram) -> str:
+    return "model" if isinstance(model, ExportedProgram) else type(model).__name__
+
+
+# -- steps ---------------------------------------------------------------------------------------------------------
+
+Call = tuple[torch.Tensor, ...]
+
+
+class _Samples:
+    """Calibration calls as they stream past, with the first few kept to verify on."""
+
+    def __init__(self, calls: Iterable[Call], origin: str | None) -> None:
+        self._calls = calls
+        self.origin = origin
+        """None (nothing to calibrate), "given" or "synthetic"."""
+        self.kept: list[Call] = []
+
+    def __iter__(self) -> Iterator[Call]:
+        for call in self._calls:
+            if len(self.kept) < _MAX_VERIFY_CALLS:
+                self.kept.append(call)
+            yield call
+
+
+def _samples(
+    captured: Captured, lowered: Lowered, calibration: Iterable[Any] | None, recipe: Recipe | None
+) -> _Samples:
+    if recipe is None or not recipe.needs_calibration:
+        return _Samples((), None)
+    if calibration is not None:
+        return _Samples(calibration_data.calls(calibration, lowered.inputs), "given")
+    warnings.warn(
+        f"no calibration data: the {recipe.name} ranges are chosen on synthetic noise, and the accuracy on real "
+        "inputs is unknown. Give calibration= some 16 to 128 real inputs",
+        SyntheticCalibrationWarning,
+        stacklevel=3,
+    )
+    return _Samples(calibration_data.synthetic(_example_call(captured, lowered)), "synthetic")
+
+
+def _example_call(captured: Captured, lowered: Lowered) -> Call:
+    leaves = pytree.tree_leaves((captured.example_args, captured.example_kwargs), is_leaf=lambda leaf: leaf is None)
+    return tuple(leaves[spec.leaf] for spec in lowered.inputs)
+
+
+def _quantize(
+    lowered: Lowered, captured: Captured, samples: Iterable[Call], recipe: Recipe, progress: Progress | None
+) -> QuantizeResult:
+    adapter = Adapter.of(lowered, captured.program, lowered.graph)
+    arrays = (adapter.real(adapter.spread(call)) for call in samples)
+    return quantize_graph(lowered.graph, arrays, recipe, progress=progress)
+
+
+def _verify_calls(
+    verify: bool | Iterable[Any], captured: Captured, lowered: Lowered, samples: _Samples
+) -> tuple[Iterable[Call], str]:
+    """The calls to verify on, and what they are: held-out data if given, else calibration data, else the example."""
+    if not isinstance(verify, bool):
+        return calibration_data.calls(verify, lowered.inputs), "held-out"
+    if samples.kept:
+        return samples.kept, "calibration" if samples.origin == "given" else "synthetic"
+    # The example may be all zeros, which hides most mistakes: noise like it goes along.
+    return calibration_data.synthetic(_example_call(captured, lowered))[:3], "example"
+
+
+def _verify(
+    model: torch.nn.Module | ExportedProgram,
+    captured: Captured,
+    adapter: Adapter,
+    data: bytes,
+    calls: Iterable[Call],
+    source: str,
+    recipe: Recipe | None,
+) -> VerificationReport:
+    """Run the bytes as a phone would (XNNPACK) and the model itself, call by call."""
+    reference = captured.program.module() if isinstance(model, ExportedProgram) else model
+    interpreter = runtime.Interpreter(data)
+    example = pytree.tree_leaves((captured.example_args, captured.example_kwargs), is_leaf=lambda leaf: leaf is None)
+
+    def pairs() -> Iterator[tuple[list[Any], list[Any]]]:
+        for call in calls:
+            leaves = adapter.spread(call, example)
+            args, kwargs = pytree.tree_unflatten(leaves, adapter.in_structure)
+            with torch.no_grad():
+                expected = as_arrays(pytree.tree_leaves(reference(*args, **kwargs)))
+            got = adapter.flat_outputs(interpreter.run(adapter.stored(adapter.real(leaves))), leaves)
+            yield expected, got
+
+    return judge(
+        pairs(),
+        [spec.name for spec in adapter.outputs],
+        quantized=recipe is not None,
+        data=source,
+        reference=f"torch {torch.__version__} (eager)",
+        runtime=f"{runtime.describe()}, xnnpack",
+    )
+
+
+# -- what is told --------------------------------------------------------------------------------------------------
+
+
+def _report(
+    label: str,
+    recipe: Recipe | None,
+    samples: _Samples,
+    captured: Captured,
+    lowered: Lowered,
+    quantized: QuantizeResult | None,
+    data: bytes,
+    steps: _Steps,
+    verification: VerificationReport | None,
+    compat: CompatReport,
+) -> ConversionReport:
+    graph = lowered.graph if quantized is None else quantized.graph
+    told = []
+    if samples.origin == "synthetic":
+        told.append("calibrated on synthetic noise: the accuracy on real inputs is unknown")
+        if verification is not None:
+            told += verification.failures
+    return ConversionReport(
+        model=label,
+        backend="direct",
+        quantize="none" if recipe is None else recipe.name,
+        calibration=samples.origin,
+        calibration_samples=0 if quantized is None else quantized.samples,
+        op_counts=graph.op_counts(),
+        transposes=tuple(_transposes(graph)),
+        float_islands=() if quantized is None else quantized.float_islands,
+        full_integer=quantized is not None and quantized.full_integer,
+        size_bytes=len(data),
+        float_weight_bytes=sum(t.data.nbytes for t in lowered.graph.constants() if t.data is not None),
+        min_runtime_version=compat.min_runtime_version,
+        timings=tuple(steps.timings),
+        verification=verification,
+        compat=compat,
+        inferred_inputs=captured.origins,
+        narrowed_int64=tuple(lowered.narrowed),
+        warnings=tuple(told),
+        notes=() if quantized is None else quantized.notes,
+    )
+
+
+def _transposes(graph: Graph) -> Iterator[TransposeNote]:
+    """Every TRANSPOSE that stayed. Weights never need one, so each moves an activation at run time."""
+    readers = graph.consumers()
+    for op in graph.ops:
+        if op.kind == "TRANSPOSE":
+            users = ", ".join(sorted({reader.kind for reader in readers.get(op.output, [])})) or "the output"
+            yield TransposeNote(
+                op.name, op.output.shape, f"{users} needs another axis order than its input has", op.source
+            )
+
+
+def _sidecar(
+    label: str,
+    data: bytes,
+    adapter: Adapter,
+    report: ConversionReport,
+    preprocess: PreprocessSpec | None,
+    postprocess: ClassificationSpec | None,
+    labels: Sequence[str] | None,
+) -> Sidecar:
+    stored_outputs = iter(adapter.stored_outputs)
+    inputs = [
+        _tensor_spec(spec.name, spec.order, spec.shape, spec.dtype, stored)
+        for spec, stored in zip(adapter.inputs, adapter.stored_inputs, strict=True)
+    ]
+    outputs = [
+        _tensor_spec(spec.name, spec.order, spec.shape, spec.dtype, next(stored_outputs))
+        for spec in adapter.outputs
+        if spec.tensor is not None
+    ]
+    return Sidecar(
+        model=label,
+        mobilekit_version=__version__,
+        sha256=hashlib.sha256(data).hexdigest(),
+        min_runtime_version=report.min_runtime_version,
+        quantize=report.quantize,
+        inputs=tuple(inputs),
+        outputs=tuple(outputs),
+        output_structure=_structure(adapter.out_structure),
+        preprocess=preprocess,
+        postprocess=postprocess,
+        labels=None if labels is None else tuple(labels),
+    )
+
+
+def _tensor_spec(
+    name: str, order: tuple[int, ...], shape: tuple[int, ...], dtype: str, stored: tuple[str, Quantization | None]
+) -> TensorSpec:
+    return TensorSpec(
+        name=name,
+        shape=tuple(shape[axis] for axis in order),
+        dtype=stored[0],
+        quantization=_affine(stored[1]),
+        model_shape=shape,
+        model_dtype=dtype,
+        order=order,
+    )
+
+
+def _affine(quantization: Quantization | None) -> AffineSpec | None:
+    if quantization is None:
+        return None
+    return AffineSpec(scale=float(quantization.scale[0]), zero_point=int(quantization.zero_point[0]))
+
+
+def _structure(structure: pytree.TreeSpec) -> str | None:
+    """None for one tensor, and for nestings of the user's own classes, which PyTorch cannot write as JSON."""
+    if structure.is_leaf():
+        return None
+    try:
+        return pytree.treespec_dumps(structure)
+    except NotImplementedError:
+        return None
