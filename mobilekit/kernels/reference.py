@@ -93,7 +93,8 @@ def to_channels(pixels: Array, request: PreprocessRequest) -> Array:
     if request.image.format == "yuv420":
         matrix, offset = color_matrix(request.color)
         if request.channels == "gray":
-            return np.clip((pixels[:, :, :1] - offset[0]) * matrix[0, 0], 0, 255)
+            gray: Array = np.clip((pixels[:, :, :1] - offset[0]) * matrix[0, 0], 0, 255)
+            return gray
         pixels = np.clip((pixels - offset) @ matrix.T, 0, 255)
     if request.channels == "gray":
         return pixels if pixels.shape[2] == 1 else pixels @ np.array([[0.299], [0.587], [0.114]])
