@@ -48,7 +48,9 @@ class Function(torch.nn.Module):
         return self.function(*args)
 
 
-def check_lowering(model: Any, *args: Any, tolerance: float = RELATIVE_TOLERANCE, delegate: str = "reference") -> Outcome:
+def check_lowering(
+    model: Any, *args: Any, tolerance: float = RELATIVE_TOLERANCE, delegate: str = "reference"
+) -> Outcome:
     """Convert ``model`` (a module or a plain function of tensors), run it on ``args`` and compare every output.
 
     Also checks that shapes and dtypes are PyTorch's, that the graph is well formed before and after the passes, that
@@ -99,5 +101,3 @@ def random(*shape: int, seed: int = 0, low: float = -2.0, high: float = 2.0) -> 
 def integers(*shape: int, high: int, low: int = 0, seed: int = 0, dtype: torch.dtype = torch.int64) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)
     return torch.randint(low, high, shape, generator=generator, dtype=dtype)
-
-

@@ -43,7 +43,9 @@ def test_stride_two_with_symmetric_padding_pads_before_the_convolution() -> None
     assert check_lowering(nn.Conv2d(3, 4, 3, stride=2, padding=1), random(1, 3, 8, 8)).kinds == {"PAD": 1, "CONV_2D": 1}
 
 
-@pytest.mark.parametrize("options", [{}, {"padding": 2, "stride": 2}, {"padding": "same"}, {"groups": 4, "dilation": 2}])
+@pytest.mark.parametrize(
+    "options", [{}, {"padding": 2, "stride": 2}, {"padding": "same"}, {"groups": 4, "dilation": 2}]
+)
 def test_conv1d(options: dict[str, object]) -> None:
     torch.manual_seed(0)
     check_lowering(nn.Conv1d(4, 8, 3, **options), random(2, 4, 17))  # type: ignore[arg-type]
