@@ -135,12 +135,12 @@ def _xnnpack_weights(weights: Tensor, tokens: set[str], site: Site) -> str | Non
         if token not in tokens or not site.flag("DYNAMIC_RANGE"):
             return f"{dtype} weights with float activations are not taken (no dynamic-range kernel for this op)"
     else:
-        token = f"{dtype}_per_{'channel' if per_axis else 'tensor'}"
-        # Sub-8-bit weights are listed per channel only, and taken either way.
-        if token not in tokens and f"{dtype}_per_channel" not in tokens:
-            return _refusal("weights", weights, tokens)
-        if token not in tokens and dtype in ("int8", "uint8"):
-            return f"{dtype} weights are quantized per {'channel' if per_axis else 'tensor'}, not taken"
+        grain, other = ("channel", "tensor") if per_axis else ("tensor", "channel")
+        if f"{dtype}_per_{grain}" not in tokens:
+            if f"{dtype}_per_{other}" not in tokens:
+                return _refusal("weights", weights, tokens)
+            if dtype in ("int8", "uint8"):  # Weights of fewer bits are listed per channel only and taken either way.
+                return f"{dtype} weights are quantized per {grain}, not taken"
     if quantization is None:
         return None if weights.sparsity is not None else f"{dtype} weights carry no scale"
     if (
