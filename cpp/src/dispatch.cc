@@ -4,11 +4,22 @@
 #include "scores.h"
 #include "target.h"
 
+#if MK_HAVE_AVX2
+#include <cpuid.h>
+#endif
+
 namespace mobilekit {
 namespace {
 
 constexpr int kUndecided = -1;
 int g_isa = kUndecided;  // written once per process, or by mk_isa_force; a race at the first call writes the same value
+
+#if MK_HAVE_AVX2
+bool has_f16c() {  // clang 14 does not know the name in __builtin_cpu_supports
+  unsigned a, b, c, d;
+  return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
+}
+#endif
 
 bool available(int isa) {
   switch (isa) {
@@ -16,7 +27,7 @@ bool available(int isa) {
       return true;
 #if MK_HAVE_AVX2
     case MK_ISA_AVX2:
-      return row_ops_avx2() != nullptr && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
+      return row_ops_avx2() != nullptr && __builtin_cpu_supports("avx2") && has_f16c();
 #endif
 #if MK_HAVE_AVX512
     case MK_ISA_AVX512:

@@ -48,7 +48,8 @@ void blend_rows(uint8_t* dst, const uint8_t* a, const uint8_t* b, int64_t n, int
     store(dst + n - 32, load(a + n - 32));
     return;
   }
-  const __m256i weights = _mm256_set1_epi16(static_cast<short>(((-weight) << 8) | ((weight - 128) & 0xFF)));
+  // Bytes weight - 128 and -weight, modulo 256.
+  const __m256i weights = _mm256_set1_epi16(static_cast<int16_t>(((256 - weight) << 8) | (weight + 128)));
   int64_t i = 0;
   for (; i + 64 <= n; i += 64) {
     prefetch(next_a + i);
