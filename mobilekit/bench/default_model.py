@@ -12,6 +12,7 @@ import numpy as np
 from mobilekit.bench.frames import photo_files
 from mobilekit.bench.model import weights_file
 from mobilekit.errors import MobilekitError
+from mobilekit.sidecar import ClassificationSpec, PreprocessSpec
 
 if TYPE_CHECKING:
     import torch
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _MEAN = np.array([0.485, 0.456, 0.406], np.float32) * 255
 _STD = np.array([0.229, 0.224, 0.225], np.float32) * 255
 _CALIBRATION_IMAGES = 16
+_SIDE = 224
 
 
 def convert_default(path: Path) -> None:
@@ -39,11 +41,21 @@ def convert_default(path: Path) -> None:
     crops = list(_photo_crops())
     result = mobilekit.convert(
         model.eval(),
-        (torch.zeros(1, 3, 224, 224),),
+        (torch.zeros(1, 3, _SIDE, _SIDE),),
         quantize="int8",
         calibration=crops or None,
         # Random weights have no accuracy to verify.
         verify=weights is not None,
+        name="mobilenet_v2",
+        preprocess=PreprocessSpec(
+            height=_SIDE,
+            width=_SIDE,
+            fit="center_crop",
+            crop_fraction=0.875,  # torchvision's evaluation: resize to 256, centre crop of 224
+            mean=tuple(_MEAN.tolist()),
+            std=tuple(_STD.tolist()),
+        ),
+        postprocess=ClassificationSpec(k=5, softmax=True),
     )
     result.save(path)
 
@@ -63,7 +75,7 @@ def _photo_crops() -> Iterator[torch.Tensor]:
         # Successive rounds zoom in, so that the crops differ.
         side = min(picture.size) / (1 + 0.4 * (index // len(photos)))
         left, top = (picture.width - side) / 2, (picture.height - side) / 2
-        small = picture.resize((224, 224), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))
+        small = picture.resize((_SIDE, _SIDE), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))
         levels = (np.asarray(small, np.float32) - _MEAN) / _STD
         yield torch.from_numpy(np.ascontiguousarray(levels.transpose(2, 0, 1)[None]))
 

@@ -44,7 +44,8 @@ class Environment:
     runtime: str
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """Of JSON's own types, so that a report reads back equal."""
+        return {**asdict(self), "flags": list(self.flags)}
 
 
 def environment() -> Environment:

@@ -14,8 +14,8 @@ from mobilekit.results.bench import LatencySummary, Provenance
 UNSTABLE_PERCENT = 10.0
 # A percentile with fewer samples behind it is the luck of a few frames; MLPerf's 1024 samples leave ten behind a p99.
 SAMPLES_BEHIND_P99 = 10
-# One vsync of 60 Hz is 16.7 ms; where more than this hangs on a phase that nobody chose, the p50 is not the pipeline's.
-PHASE_MS = 1.0
+# Where more than a tenth of a refresh period hangs on a phase that nobody chose, the p50 is not the pipeline's.
+PHASE_SHARE = 0.1
 DRIFT_PERCENT = 5.0
 # A late camera thread is a busy machine: awake in time it needs some 0.01 ms.
 CAMERA_LATE_MS = 1.0
@@ -130,7 +130,7 @@ def _phase_doubt(facts: Facts) -> Iterator[str]:
     if facts.phase_p50_ms is None:
         return
     low, high = facts.phase_p50_ms
-    if high - low <= PHASE_MS:
+    if high - low <= PHASE_SHARE * 1000 / facts.refresh_hz:
         return
     beat_s = beat_seconds(facts.fps, facts.refresh_hz)
     head = f"the phase of the display alone moves the p50 from {low:.1f} to {high:.1f} ms: "
