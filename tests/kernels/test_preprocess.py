@@ -93,7 +93,8 @@ def test_equals_opencv_on_rgb_within_the_bound(isa: str) -> None:
     pixels = np.random.default_rng(1).integers(0, 256, (123, 217, 3), dtype=np.uint8)
     expected = cv2.resize(pixels, (96, 64), interpolation=cv2.INTER_LINEAR)
     actual = preprocess(Image.rgb(pixels), (64, 96), dtype="uint8")[0]
-    # OpenCV rounds its own weights to 1/2048 and its result once: 0.5 + 2 * 255 / 4096 more than our own bound, rounded.
+    # OpenCV rounds its own weights to 1/2048 and its result once: 0.5 + 2 * 255 / 4096 more than our own bound,
+    # rounded.
     assert np.abs(actual.astype(int) - expected).max() <= 4
 
 

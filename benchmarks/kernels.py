@@ -1,0 +1,256 @@
+"""Kernels against what people write, the best library path, and the floor: ``python benchmarks/kernels.py``.
+
+Thread CPU time of one thread, contenders interleaved call by call, every frame cold (a ring larger than the last-level
+cache). Raw values, machine facts and versions go to benchmarks/results/kernels.json; the table on the screen is
+their median. Needs opencv; libyuv (Debian: libyuv-dev) and a C++ compiler for those rows, which are otherwise
+reported as missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import datetime
+import json
+import os
+import platform
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from mobilekit import kernels
+from mobilekit.kernels import Image, Preprocessor, reference
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results" / "kernels.json"
+
+RING_BYTES = 80 << 20
+"""More than twice the last-level cache of the machines in use (32 MB): a frame is gone when its turn comes again."""
+
+BILINEAR = 2
+"""libyuv::kFilterBilinear."""
+
+Contender = Callable[[np.ndarray, np.ndarray], Any]
+"""(frame, out) -> anything; ``out`` holds int8 size x size x 3 and may be left alone by contenders that return an
+array."""
+
+
+def build_peers() -> tuple[ctypes.CDLL | None, str]:
+    """cpp/bench/peers.cc as a library, or None and the reason."""
+    library = Path(tempfile.mkdtemp()) / "peers.so"
+    command = ["g++", "-O3", "-march=native", "-std=c++17", "-shared", "-fPIC", str(ROOT / "cpp/bench/peers.cc")]
+    try:
+        done = subprocess.run([*command, "-lyuv", "-o", str(library)], capture_output=True, text=True, check=False)
+    except OSError as error:
+        return None, str(error)
+    if done.returncode != 0:
+        return None, done.stderr.strip().splitlines()[0]
+    peers = ctypes.CDLL(str(library))
+    peers.peer_read_rows.restype = ctypes.c_uint64
+    peers.peer_libyuv_version.restype = ctypes.c_char_p
+    return peers, ""
+
+
+def camera_scene(width: int, height: int) -> np.ndarray:
+    """RGB float64 levels with shading, hard coloured edges and sensor noise."""
+    rng = np.random.default_rng(7)
+    y, x = np.mgrid[0:height, 0:width] / float(max(width, height))
+    rgb = np.stack([120 + 90 * np.sin(5 * x + c) * np.cos(4 * y - c) for c in range(3)], axis=2)
+    for _ in range(60):
+        left, top = rng.integers(0, width), rng.integers(0, height)
+        w, h = rng.integers(4, width // 4), rng.integers(4, height // 4)
+        rgb[top : top + h, left : left + w] = rng.integers(10, 245, 3)
+    clipped: np.ndarray = np.clip(rgb + rng.normal(0, 2, rgb.shape), 0, 255)
+    return clipped
+
+
+def to_nv21(rgb: np.ndarray, color: str) -> np.ndarray:
+    """The scene as a camera would deliver it: chroma averaged over 2x2 pixels, bytes."""
+    height, width = rgb.shape[:2]
+    matrix, offset = reference.color_matrix(color)
+    yuv = rgb @ np.linalg.inv(matrix).T + offset
+    chroma = yuv[:, :, 1:].reshape(height // 2, 2, width // 2, 2, 2).mean(axis=(1, 3))[:, :, ::-1]
+    planes = np.concatenate([yuv[:, :, 0].ravel(), chroma.ravel()])
+    return np.clip(np.rint(planes), 0, 255).astype(np.uint8).reshape(height * 3 // 2, width)
+
+
+def pointer(array: np.ndarray) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)
+
+
+def preprocess_contenders(width: int, height: int, size: int, peers: ctypes.CDLL | None) -> dict[str, Contender]:
+    """All compute int8 = level - 128 of the turned, resized frame. OpenCV and libyuv decode BT.601 limited range."""
+    ours = Preprocessor((size, size), rotation=90, color="bt601-limited", zero_point=-128, dtype="int8")
+
+    def mobilekit(frame: np.ndarray, out: np.ndarray) -> Any:
+        return ours(Image.nv21(frame, width, height), out)
+
+    def opencv_as_written(frame: np.ndarray, _: np.ndarray) -> Any:
+        rgb = cv2.cvtColor(frame, cv2.COLOR_YUV2RGB_NV21)
+        rgb = cv2.rotate(rgb, cv2.ROTATE_90_CLOCKWISE)
+        rgb = cv2.resize(rgb, (size, size), interpolation=cv2.INTER_LINEAR)
+        real = (rgb.astype(np.float32) / 255.0 - 0.5) / 0.5
+        return np.clip(np.round(real / np.float32(1 / 127.5) - 0.5), -128, 127).astype(np.int8)
+
+    def opencv_planes_first(frame: np.ndarray, out: np.ndarray) -> Any:
+        luma = cv2.resize(frame[:height], (size, size), interpolation=cv2.INTER_LINEAR)
+        chroma = frame[height:].reshape(height // 2, width // 2, 2)
+        chroma = cv2.resize(chroma, (size // 2, size // 2), interpolation=cv2.INTER_LINEAR)
+        rgb = cv2.cvtColorTwoPlane(luma, chroma, cv2.COLOR_YUV2RGB_NV21)
+        rgb = cv2.rotate(rgb, cv2.ROTATE_90_CLOCKWISE)
+        return np.bitwise_xor(rgb, 0x80, out=out.view(np.uint8))
+
+    contenders: dict[str, Contender] = {
+        "mobilekit": mobilekit,
+        "opencv_as_written": opencv_as_written,
+        "opencv_planes_first": opencv_planes_first,
+    }
+    if peers is not None:
+
+        def libyuv(frame: np.ndarray, out: np.ndarray) -> Any:
+            if peers.peer_libyuv_nv21_rotate90(pointer(frame), width, height, size, BILINEAR, pointer(out)) != 0:
+                raise RuntimeError("libyuv failed")
+            return out
+
+        contenders["libyuv"] = libyuv
+        contenders["floor_read_rows"] = lambda frame, _: peers.peer_read_rows(pointer(frame), width, height, size)
+    return contenders
+
+
+def measure(contenders: dict[str, Contender], frames: list[np.ndarray], size: int, rounds: int) -> dict[str, list[int]]:
+    """Thread CPU time in ns of every call; each call takes the next frame of the ring."""
+    times: dict[str, list[int]] = {name: [] for name in contenders}
+    out = np.empty((size, size, 3), np.int8)
+    at = 0
+    for round_number in range(rounds + 3):  # 3 rounds of warm-up are not kept
+        for name, call in contenders.items():
+            frame = frames[at % len(frames)]
+            at += 1
+            start = time.thread_time_ns()
+            call(frame, out)
+            elapsed = time.thread_time_ns() - start
+            if round_number >= 3:
+                times[name].append(elapsed)
+    return times
+
+
+def error_levels(contenders: dict[str, Contender], width: int, height: int, size: int) -> dict[str, dict[str, float]]:
+    """Distance in levels to float64 that converts and clamps every pixel and then resizes, on one scene."""
+    frame = to_nv21(camera_scene(width, height), "bt601-limited")
+    options = {"rotation": 90, "color": "bt601-limited", "dtype": "uint8"}
+    request = Preprocessor((size, size), **options).request(Image.nv21(frame, width, height))  # type: ignore[arg-type]
+    truth = reference.levels(request, color_first=True)
+    result = {}
+    for name, call in contenders.items():
+        if name.startswith("floor"):
+            continue
+        out = np.empty((size, size, 3), np.int8)
+        answer = call(frame, out)
+        levels = np.asarray(answer).reshape(size, size, 3).view(np.int8 if answer.dtype == np.int8 else np.uint8)
+        signed = levels.view(np.int8).astype(np.float64) + 128
+        distance = np.abs(signed - truth)
+        result[name] = {
+            "mean": float(distance.mean()),
+            "p99": float(np.percentile(distance, 99)),
+            "max": float(distance.max()),
+        }
+    return result
+
+
+def preprocess_rows(peers: ctypes.CDLL | None, rounds: int) -> list[dict[str, Any]]:
+    rows = []
+    for width, height in ((1920, 1080), (1280, 720)):
+        scene = to_nv21(camera_scene(width, height), "bt601-limited")
+        frames = [np.roll(scene, 16 * i, axis=1) for i in range(RING_BYTES // scene.nbytes + 1)]
+        for size in (224, 320, 640):
+            contenders = preprocess_contenders(width, height, size, peers)
+            raw = measure(contenders, frames, size, rounds)
+            rows.append(
+                {
+                    "task": f"nv21 {width}x{height}, rotate 90, bilinear, {size}x{size} int8",
+                    "ring_bytes": sum(frame.nbytes for frame in frames),
+                    "thread_cpu_ns": raw,
+                    "error_levels": error_levels(contenders, width, height, size),
+                    "summary": summary(raw),
+                }
+            )
+            print_row(rows[-1])
+    return rows
+
+
+def summary(raw: dict[str, list[int]]) -> dict[str, float]:
+    median = {name: float(np.median(values)) for name, values in raw.items()}
+    ours = median["mobilekit"]
+    libraries = [median[name] for name in ("opencv_planes_first", "libyuv") if name in median]
+    result = {f"{name}_ms": value / 1e6 for name, value in median.items()}
+    result["times_faster_than_as_written"] = median["opencv_as_written"] / ours
+    result["of_best_library_path"] = ours / min(libraries)
+    if "floor_read_rows" in median:
+        result["of_floor"] = ours / median["floor_read_rows"]
+    return result
+
+
+def print_row(row: dict[str, Any]) -> None:
+    print(row["task"])
+    for name, value in row["summary"].items():
+        error = row["error_levels"].get(name.removesuffix("_ms"))
+        note = f"   error p99 {error['p99']:.1f} levels" if error else ""
+        print(f"  {name:32} {value:8.3f}{note}")
+
+
+def machine() -> dict[str, Any]:
+    facts = {}
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        key, _, value = line.partition(":")
+        facts.setdefault(key.strip(), value.strip())
+    flags = facts.get("flags", facts.get("Features", "")).split()
+    kept = ("avx2", "f16c", "fma", "avx512f", "avx512bw", "avx512vbmi", "avx512_vnni", "asimd", "asimddp")
+    return {
+        "cpu": facts.get("model name", platform.processor()),
+        "cpu_family": facts.get("cpu family"),
+        "cpu_model": facts.get("model"),
+        "cache": facts.get("cache size"),
+        "flags": [flag for flag in kept if flag in flags],
+        "cpus": os.cpu_count(),
+        "load_average_1min": os.getloadavg()[0],
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "opencv": cv2.__version__,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=200, help="calls of every contender (default 200)")
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    args = parser.parse_args()
+    cv2.setNumThreads(1)
+    peers, reason = build_peers()
+    facts = machine()
+    facts["libyuv"] = peers.peer_libyuv_version().decode() if peers else f"missing: {reason}"
+    print(f"{facts['cpu']}, {facts['cpus']} cpus, load {facts['load_average_1min']:.1f}; kernels: {kernels.describe()}")
+    if facts["load_average_1min"] > 0.5 * (facts["cpus"] or 1):
+        print("  the machine is busy: caches and memory are shared, so ratios count and milliseconds do not")
+    if not peers:
+        print(f"  no libyuv and no floor: {reason}")
+    document = {
+        "format": 1,
+        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "machine": facts,
+        "kernels": kernels.describe(),
+        "preprocess": preprocess_rows(peers, args.rounds),
+    }
+    args.output.parent.mkdir(parents=True, exist_ok=True)
+    args.output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    print(f"raw values: {args.output}")
+
+
+if __name__ == "__main__":
+    main()
