@@ -74,12 +74,22 @@ def _unpack_model(model: Any, data: bytes) -> list[Graph]:
         )
         for subgraph, tensors in zip(model.subgraphs, tensors_of, strict=True)
     ]
+    for graph in graphs:
+        _fill_empty_constants(graph)
     graphs[0].description = _text(model.description)
     graphs[0].metadata = {_text(m.name): _bytes(buffers[m.buffer]) for m in _some(model.metadata)}
     for packed in _some(model.signatureDefs):
         signature = _unpack_signature(packed, tensors_of[packed.subgraphIndex])
         graphs[packed.subgraphIndex].signatures.append(signature)
     return graphs
+
+
+def _fill_empty_constants(graph: Graph) -> None:
+    """A file has no bytes for a constant without elements; what nobody makes and nothing can fill is one."""
+    made = {*graph.inputs, *(tensor for op in graph.ops for tensor in op.outputs)}
+    for tensor in graph.tensors():
+        if tensor.data is None and tensor.size == 0 and tensor not in made and not tensor.is_variable:
+            tensor.data = np.empty(0, np.uint8) if tensor.dtype in OPAQUE_DTYPES else np.empty(tensor.shape, tensor.dtype)
 
 
 def _some(items: Any) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -84,9 +85,7 @@ def cnn_int16x8() -> bytes:
     converter = tf.lite.TFLiteConverter.from_keras_model(_cnn())
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = _images
-    converter.target_spec.supported_ops = [
-        tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
-    ]
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8]
     return converter.convert()
 
 
@@ -175,11 +174,7 @@ def two_signatures() -> bytes:
         def decode(self, code: tf.Tensor) -> dict[str, tf.Tensor]:
             return {"image": (code - 1.0) / 2.0, "energy": tf.reduce_sum(code * code)}
 
-    model = Model()
-    functions = {"encode": model.encode.get_concrete_function(), "decode": model.decode.get_concrete_function()}
-    folder = Path(sys.argv[1]) / "saved_model"
-    tf.saved_model.save(model, str(folder), signatures=functions)
-    return tf.lite.TFLiteConverter.from_saved_model(str(folder)).convert()
+    return _from_saved_model(Model(), "encode", "decode")
 
 
 def variables() -> bytes:
@@ -291,7 +286,7 @@ def custom_op() -> bytes:
             b'attr { key: "max_classes_per_detection" value { i: 1 } } ',
             b'attr { key: "nms_score_threshold" value { f: 0.1 } } ',
             b'attr { key: "nms_iou_threshold" value { f: 0.5 } } ',
-            b'attr { key: "num_classes" value { i: 2 } } ',
+            b'attr { key: "num_classes" value { i: 2 } } attr { key: "use_regular_nms" value { b: false } } ',
             b'attr { key: "y_scale" value { f: 10.0 } } attr { key: "x_scale" value { f: 10.0 } } ',
             b'attr { key: "h_scale" value { f: 5.0 } } attr { key: "w_scale" value { f: 5.0 } } ',
         ]
@@ -306,13 +301,22 @@ def custom_op() -> bytes:
         del boxes, scores, anchors
         return tf.zeros((1, 3, 4)), tf.zeros((1, 3)), tf.zeros((1, 3)), tf.zeros((1,))
 
-    @tf.function(input_signature=[Spec((1, 6, 4), tf.float32), Spec((1, 6, 3), tf.float32)])
-    def call(boxes: tf.Tensor, scores: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        return detect(boxes, scores, anchors)
+    class Model(tf.Module):
+        @tf.function(input_signature=[Spec((1, 6, 4), tf.float32), Spec((1, 6, 3), tf.float32)])
+        def __call__(self, boxes: tf.Tensor, scores: tf.Tensor) -> dict[str, tf.Tensor]:
+            return dict(zip(("boxes", "classes", "scores", "count"), detect(boxes, scores, anchors), strict=True))
 
-    converter = _from_function(call)
-    converter.allow_custom_ops = True
-    return converter.convert()
+    # Only this way in leaves the function whole; from_concrete_functions inlines it first.
+    return _from_saved_model(Model(), "__call__")
+
+
+def _from_saved_model(model: tf.Module, *names: str) -> bytes:
+    functions = {name.strip("_"): getattr(model, name).get_concrete_function() for name in names}
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(model, folder, signatures=functions)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        converter.allow_custom_ops = True
+        return converter.convert()
 
 
 def _from_function(function: Callable[..., object]) -> tf.lite.TFLiteConverter:
