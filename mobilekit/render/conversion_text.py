@@ -51,7 +51,7 @@ def _fact_rows(report: ConversionReport) -> Iterator[tuple[str, str]]:
     kinds = ", ".join(f"{kind} {number}" for kind, number in list(report.op_counts.items())[:_MOST])
     more = ", ..." if len(report.op_counts) > _MOST else ""
     yield "ops", f"{total}: {kinds}{more}"
-    if report.float_weight_bytes and report.size_bytes:
+    if report.quantize != "none" and report.float_weight_bytes > report.size_bytes:
         ratio = report.float_weight_bytes / report.size_bytes
         floats = units.size(report.float_weight_bytes)
         yield "size", f"{units.size(report.size_bytes)}, the weights in float are {floats} ({ratio:.1f}x)"

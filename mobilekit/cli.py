@@ -1,0 +1,128 @@
+"""The ``mobilekit`` command: runs it, and turns whatever happens into one clear line and an exit code.
+
+====  ==============================================================================================
+   0  done
+   1  the user can do something about it (a :class:`MobilekitError`, a wrong option), or a bug of ours
+   2  a bar that was asked for was not met (verification, coverage)
+ 130  stopped by Ctrl-C
+ 141  the reader of our output went away (``| head``)
+====  ==============================================================================================
+
+Nothing is imported here that Ctrl-C could interrupt before :func:`main` can answer it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+EXIT_ERROR = 1
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE
+
+
+class _Interrupts:
+    """Ctrl-C raises KeyboardInterrupt once and is remembered; the second one ends the process at once.
+
+    Remembered, because a library may turn the KeyboardInterrupt that passes through it into an error of its own.
+    """
+
+    def __init__(self) -> None:
+        self.seen = False
+
+    def __call__(self, _number: int, _frame: FrameType | None) -> None:
+        if self.seen:
+            os._exit(EXIT_INTERRUPTED)
+        self.seen = True
+        raise KeyboardInterrupt
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    interrupts = _Interrupts()
+    signal.signal(signal.SIGINT, interrupts)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    try:
+        code = _run(words, debug)
+        sys.stdout.flush()  # here, where an error can still be told, and not at the end of the interpreter
+        if interrupts.seen:  # the parser has turned the KeyboardInterrupt into a return value
+            code = _interrupted()
+    except KeyboardInterrupt:
+        code = _interrupted()
+    except BrokenPipeError:
+        code = _broken_pipe()
+    except OSError as error:
+        code = _interrupted() if interrupts.seen else _fail(error, debug)
+    except BaseException as error:  # the last line of defence: nothing may reach the user as a traceback
+        if isinstance(error, SystemExit) and not interrupts.seen:
+            raise
+        code = _interrupted() if interrupts.seen else _fail(error, debug)
+    return code
+
+
+def _run(words: list[str], debug: bool) -> int:
+    from mobilekit.commands import app
+
+    if not debug:
+        import warnings
+
+        # What matters to the user is in the reports; torch's and NumPy's remarks on themselves are not.
+        warnings.simplefilter("ignore")
+    result = app(words, prog_name="mobilekit", standalone_mode=False)
+    return result if isinstance(result, int) else 0
+
+
+def _fail(error: BaseException, debug: bool) -> int:
+    from mobilekit.errors import MobilekitError
+
+    if debug:
+        import traceback
+
+        traceback.print_exception(error)
+    if isinstance(error, MobilekitError):
+        return _say(f"error: {error}", error.exit_code)
+    if hasattr(error, "format_message"):  # the parser's own errors, of typer or of the click that it stands on
+        return _say(f"error: {_usage_error(error)}", EXIT_ERROR)
+    kind, text = type(error).__name__, " ".join(str(error).split())
+    if isinstance(error, OSError) and error.strerror:
+        place = f" '{error.filename}'" if error.filename else ""
+        return _say(f"error: {error.strerror}{place}", EXIT_ERROR)
+    if isinstance(error, MemoryError):
+        return _say("error: out of memory", EXIT_ERROR)
+    hint = "" if debug else " (run with --debug for the traceback)"
+    return _say(f"internal error: {kind}: {text}{hint}; please report it", EXIT_ERROR)
+
+
+def _usage_error(error: object) -> str:
+    message = " ".join(str(error.format_message()).split())  # type: ignore[attr-defined]
+    context = getattr(error, "ctx", None)
+    command = getattr(context, "command_path", "mobilekit") or "mobilekit"
+    return f"{message.rstrip('.')} (see {command} -h)"
+
+
+def _interrupted() -> int:
+    return _say("interrupted", EXIT_INTERRUPTED)
+
+
+def _broken_pipe() -> int:
+    # Whatever is still in the buffer must not raise again when the interpreter closes stdout.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return EXIT_BROKEN_PIPE
+
+
+def _say(text: str, code: int) -> int:
+    try:
+        sys.stderr.write(f"mobilekit: {text}\n")
+        sys.stderr.flush()
+    except OSError:
+        pass  # nobody is left to be told; the exit code still speaks
+    return code
+
+
+def script() -> None:
+    """Entry point of the ``mobilekit`` script."""
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""What several commands share: options, output, the loading of models and data."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mobilekit.errors import InputError
+from mobilekit.loading import FORMS, LoadedModel, load_model, parse_shape
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from mobilekit.sidecar import PreprocessSpec
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks and the warnings of libraries.")]
+ShapeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input-shape",
+        metavar="SHAPE",
+        help="Shape of an input, e.g. 1,3,224,224 or 1,128:int64; once for each input. By default what the model says.",
+    ),
+]
+PreprocessOption = Annotated[
+    str | None,
+    typer.Option(
+        "--preprocess",
+        metavar="NAME",
+        help="How pictures become inputs: imagenet, zero-to-one, minus-one-to-one or levels. Goes into the sidecar.",
+    ),
+]
+MODEL_HELP = f"{FORMS}."
+
+
+def examples(*lines: str) -> str:
+    """Examples for the end of a help page, each on a line of its own."""
+    # \b keeps the parser from filling the lines up into a paragraph.
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def print_json(kind: str, result: Any) -> None:
+    from mobilekit.render.json_text import to_json
+
+    sys.stdout.write(to_json(kind, result) + "\n")
+
+
+def print_text(*parts: RenderableType) -> None:
+    from rich.console import Console
+
+    # No highlighting: numbers in colour say nothing, and names of tensors are full of them.
+    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    for part in parts:
+        console.print(part)
+
+
+def tell(text: str) -> None:
+    """A remark beside the result, on stderr."""
+    sys.stderr.write(f"mobilekit: {text}\n")
+
+
+def load_module(spec: str) -> LoadedModel:
+    """A model that PyTorch can run, in eval mode."""
+    loaded = load_model(spec)
+    if loaded.kind == "tflite":
+        raise InputError(f"'{spec}' is a .tflite file already; give the PyTorch model")
+    if loaded.kind == "onnx":
+        raise InputError(f"'{spec}': .onnx files cannot be converted yet; give the PyTorch model or a .pt2 file")
+    if loaded.kind == "module" and loaded.model.training:
+        loaded.model.eval()
+    return loaded
+
+
+def example_inputs(loaded: LoadedModel, shapes: Sequence[str] | None) -> tuple[Any, ...] | None:
+    """Zeros of the shapes asked for; else what came with the model; else None, and convert() infers them."""
+    if not shapes:
+        return loaded.example_inputs
+    import torch
+
+    tensors = []
+    for text in shapes:
+        dims, _, dtype = text.partition(":")
+        kind = getattr(torch, dtype or "float32", None)
+        if not isinstance(kind, torch.dtype):
+            raise InputError(f"--input-shape {text}: torch has no dtype '{dtype}'")
+        tensors.append(torch.zeros(parse_shape(dims), dtype=kind))
+    return tuple(tensors)
+
+
+def preprocess_spec(name: str | None, inputs: Sequence[Any] | None) -> PreprocessSpec | None:
+    """The preset ``name`` at the size of the model's one picture input."""
+    if name is None:
+        return None
+    from mobilekit.tasks.preprocess import preset
+
+    shapes = [tuple(tensor.shape) for tensor in inputs or ()]
+    if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][1] not in (1, 3):
+        found = ", ".join(str(list(shape)) for shape in shapes) or "unknown (give --input-shape)"
+        raise InputError(f"--preprocess needs a model of one picture, [1, 3, height, width]; its inputs are {found}")
+    _, channels, height, width = shapes[0]
+    spec = preset(name, height, width)
+    return spec if channels == 3 else spec.model_copy(update={"channels": "gray"})
+
+
+def read_labels(path: Path | None) -> tuple[str, ...] | None:
+    """One label a line."""
+    if path is None:
+        return None
+    try:
+        labels = tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read the labels '{path}': {error}") from error
+    if not any(labels):
+        raise InputError(f"'{path}' holds no labels: one a line is expected")
+    return labels

@@ -1,0 +1,197 @@
+"""``mobilekit convert``: a PyTorch model to a verified .tflite file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mobilekit.commands.common import (
+    MODEL_HELP,
+    DebugOption,
+    JsonOption,
+    PreprocessOption,
+    QuietOption,
+    ShapeOption,
+    example_inputs,
+    examples,
+    load_module,
+    preprocess_spec,
+    print_json,
+    print_text,
+    read_labels,
+)
+from mobilekit.errors import InputError
+
+if TYPE_CHECKING:
+    from mobilekit.conversion.converted import Converted
+
+EPILOG = examples(
+    "mobilekit convert torchvision.models:mobilenet_v2 -o net.tflite",
+    "mobilekit convert net.py:make -o net.tflite --quantize int8 --calibration photos/ --preprocess imagenet",
+    "mobilekit convert net.pt2 -o net.tflite --quantize int8 --calibration arrays/ --report report.html",
+    "mobilekit convert net.py:make --input-shape 1,3,320,320 --json",
+)
+
+
+def register(app: typer.Typer) -> None:
+    app.command("convert", epilog=EPILOG)(convert)
+
+
+def convert(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file to write; by default NAME.tflite here.")
+    ] = None,
+    quantize: Annotated[
+        str | None,
+        typer.Option("--quantize", "-q", metavar="RECIPE", help="int8, another preset, or a .json of your own."),
+    ] = None,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(
+            "--calibration", "-c", metavar="FOLDER", help="Pictures or .npy files, 16 to 128 that are typical."
+        ),
+    ] = None,
+    preprocess: PreprocessOption = None,
+    labels: Annotated[
+        Path | None, typer.Option("--labels", metavar="FILE", help="Names of the classes, one a line; for the sidecar.")
+    ] = None,
+    input_shape: ShapeOption = None,
+    io_dtype: Annotated[
+        str | None, typer.Option("--io-dtype", metavar="DTYPE", help="int8 or float32 at the edges of an int8 file.")
+    ] = None,
+    target: Annotated[
+        list[str] | None, typer.Option("--target", "-t", metavar="TARGET", help="Check against it; can be repeated.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="FOLDER", help="Verify on these inputs, which calibration has not seen."),
+    ] = None,
+    no_verify: Annotated[bool, typer.Option("--no-verify", help="Do not compare the file with PyTorch.")] = False,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE.html", help="Write a report that can be mailed around.")
+    ] = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Convert a PyTorch model to a .tflite file and verify it against PyTorch."""
+    from mobilekit.files import check_writable
+    from mobilekit.render.progress import live_progress
+
+    _check_options(quantize, calibration, no_verify, data)
+    path = output or Path(f"{_short_name(model)}.tflite")
+    for file in (path, *([report] if report else [])):
+        check_writable(file)
+    with live_progress(quiet) as show:
+        show("loading the model", None)
+        result, held_out = _convert(
+            model, quantize, calibration, preprocess, labels, input_shape, io_dtype, target, data, no_verify, show
+        )
+        page = _page(result, held_out, show) if report else None
+        _write(result, path, report, page)
+    if as_json:
+        print_json("conversion", result.report)
+        return
+    from mobilekit.render.conversion_text import conversion_text
+
+    print_text(conversion_text(result.report, path))
+
+
+def _check_options(quantize: str | None, calibration: Path | None, no_verify: bool, data: Path | None) -> None:
+    if calibration is not None and quantize is None:
+        raise InputError("--calibration is of no use without --quantize")
+    if no_verify and data is not None:
+        raise InputError("--data is what to verify on, --no-verify says not to")
+
+
+def _short_name(model: str) -> str:
+    return model.rpartition(":")[2] if ":" in model else Path(model).stem
+
+
+def _convert(
+    spec: str,
+    quantize: str | None,
+    calibration: Path | None,
+    preprocess: str | None,
+    labels: Path | None,
+    shapes: list[str] | None,
+    io_dtype: str | None,
+    targets: list[str] | None,
+    data: Path | None,
+    no_verify: bool,
+    show: Any,
+) -> tuple[Converted, Any]:
+    names = read_labels(labels)
+    loaded = load_module(spec)
+    from mobilekit.conversion.pipeline import convert as run
+    from mobilekit.frontends.direct.capture import infer_inputs
+    from mobilekit.sidecar import ClassificationSpec
+    from mobilekit.tasks.data import InputFolder
+    from mobilekit.tasks.preprocess import Preprocess
+
+    inputs = example_inputs(loaded, shapes)
+    seen = inputs
+    if preprocess is not None and seen is None and loaded.kind == "module":
+        seen, _ = infer_inputs(loaded.model)
+    pictures = preprocess_spec(preprocess, seen)
+    maker = None if pictures is None else Preprocess(pictures)
+    given = None if calibration is None else InputFolder(calibration, maker)
+    held_out = None if data is None else InputFolder(data, maker)
+    result = run(
+        loaded.model,
+        inputs,
+        quantize=_recipe(quantize),
+        calibration=given,
+        io_dtype=io_dtype,
+        targets=tuple(targets or ("cpu",)),
+        verify=False if no_verify else (True if held_out is None else held_out),
+        name=loaded.name,
+        preprocess=pictures,
+        postprocess=None if names is None else ClassificationSpec(),
+        labels=names,
+        progress=lambda step, done, total: show(step, done / total if total else None),
+    )
+    return result, held_out or given
+
+
+def _recipe(text: str | None) -> Any:
+    if text is None or text == "none":
+        return None
+    if not text.endswith((".json", ".toml")):
+        return text
+    from mobilekit.quantize import Recipe
+
+    return Recipe.load(text)
+
+
+def _page(result: Converted, samples: Any, show: Any) -> bytes:
+    """The report; its layer errors are taken on the first few inputs, since each is a run with all tensors kept."""
+    import dataclasses
+    import itertools
+
+    from mobilekit.render.html import Page, render_page
+
+    show("writing the report", None)
+    report = result.report
+    if samples is not None and report.quantize != "none":
+        layers = result.layer_errors((sample,) for sample in itertools.islice(samples, 4))
+        report = dataclasses.replace(report, layer_errors=layers)
+    kind = "float32" if report.quantize == "none" else report.quantize
+    return render_page(Page(f"{report.model}, {kind}", report, compat=report.compat)).encode()
+
+
+def _write(result: Converted, path: Path, report: Path | None, page: bytes | None) -> None:
+    """The file, its sidecar and the report: all of them or none."""
+    from mobilekit.files import write_files
+
+    contents: dict[str | Path, bytes] = {
+        path: result.bytes,
+        path.with_suffix(".json"): result.sidecar.to_json().encode(),
+    }
+    if report is not None and page is not None:
+        contents[report] = page
+    write_files(contents)
+    result.path = path
