@@ -107,7 +107,7 @@ def test_all_problems_come_at_once() -> None:
     graph = small_cnn()
     _duplicate_name(graph)
     _output_never_made(graph)
-    with pytest.raises(GraphError, match="two tensors are named 'image'.*; .*output 'ghost' is never made"):
+    with pytest.raises(GraphError, match=r"two tensors are named 'image'.*; .*output 'ghost' is never made"):
         graph.check()
 
 

@@ -15,7 +15,8 @@ def test_a_network() -> None:
             "graph main(image: float32[1,8,8,3]) -> (logits: float32[1,5])",
             "  stem: float32[1,4,4,12] = CONV_2D(image, stem/w: const float32[12,3,3,3], stem/b: const float32[12])"
             " {fused_activation_function=RELU6, padding=SAME, stride_h=2, stride_w=2}  # stem.0 net.py:12",
-            "  depthwise: float32[1,4,4,12] = DEPTHWISE_CONV_2D(stem, dw/w: const float32[1,3,3,12], dw/b: const float32[12])"
+            "  depthwise: float32[1,4,4,12] ="
+            " DEPTHWISE_CONV_2D(stem, dw/w: const float32[1,3,3,12], dw/b: const float32[12])"
             " {depth_multiplier=1, padding=SAME, stride_h=1, stride_w=1}",
             "  pooled: float32[1,12] = MEAN(depthwise, axes=[1, 2]) {keep_dims=False}",
             "  logits: float32[1,5] = FULLY_CONNECTED(pooled, fc/w: const float32[5,12], -)",

@@ -1,4 +1,4 @@
-"""Damaged files: whatever the bytes, the answer is a checked graph or a CorruptModelError, in little time and memory."""
+"""Damaged files: whatever the bytes, the answer is a checked graph or a CorruptModelError, in little memory."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_rubbish_from_somewhere_on(position: int, rubbish: bytes) -> None:
 def test_damage_costs_no_memory() -> None:
     """A length of 2^31 in a file of half a KB must not be believed, wherever it stands.
 
-    The bound is 100 times what reading the sound file takes, far below the gigabytes that a believed length would ask for.
+    The bound is 100 times what reading the sound file takes, far below the gigabytes of a length that is believed.
     """
     x, y = Tensor("x", (1, 2), "float32"), Tensor("y", (1, 2), "float32")
     file = write(one_op("ADD", [x, constant("c", np.ones((1, 2), np.float32))], y))

@@ -17,40 +17,14 @@ from mobilekit.graph.schema import (
 )
 
 # Ops that the schema itself gives no options.
-BARE = set(
-    [
-        "CEIL",
-        "EMBEDDING_LOOKUP",
-        "HASHTABLE_LOOKUP",
-        "CONCAT_EMBEDDINGS",
-        "CUSTOM",
-        "DELEGATE",
-        "FLOOR",
-        "LOGISTIC",
-        "RELU",
-        "RELU_N1_TO_1",
-        "RELU6",
-        "TANH",
-        "RELU_0_TO_1",
-        "ELU",
-        "ROUND",
-        "PRELU",
-        "SIN",
-        "COS",
-        "RSQRT",
-        "SQRT",
-        "LOG",
-        "BITCAST",
-        "BITWISE_XOR",
-        "COMPLEX_ABS",
-        "REAL",
-        "IMAG",
-        "ATAN2",
-        "BROADCAST_ARGS",
-        "DENSIFY",
-        "PLACEHOLDER_FOR_GREATER_OP_CODES",
-    ]
-)
+# fmt: off
+BARE = {
+    "CEIL", "EMBEDDING_LOOKUP", "HASHTABLE_LOOKUP", "CONCAT_EMBEDDINGS", "CUSTOM", "DELEGATE", "FLOOR", "LOGISTIC",
+    "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "RELU_0_TO_1", "ELU", "ROUND", "PRELU", "SIN", "COS", "RSQRT", "SQRT",
+    "LOG", "BITCAST", "BITWISE_XOR", "COMPLEX_ABS", "REAL", "IMAG", "ATAN2", "BROADCAST_ARGS", "DENSIFY",
+    "PLACEHOLDER_FOR_GREATER_OP_CODES",
+}
+# fmt: on
 
 
 def test_every_op_finds_its_options() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mobilekit.errors import RuntimeUnavailableError
 from mobilekit.graph.ir import Graph
 from mobilekit.graph.reader import read, read_file
 from mobilekit.graph.versions import op_version
@@ -68,7 +69,11 @@ def test_written_again_it_is_the_same(folder: Path, kind: str) -> None:
 def test_written_again_it_runs_the_same(folder: Path, kind: str, delegate: str) -> None:
     """Bit for bit, twice in a row (state carries over): the same ops on the same constants in the same runtime."""
     original = (folder / f"{kind}.tflite").read_bytes()
-    first, second = (Interpreter(data, delegate=delegate) for data in (original, write(read(original))))
+    try:
+        first = Interpreter(original, delegate=delegate)
+    except RuntimeUnavailableError as error:
+        pytest.skip(f"this runtime is older than TensorFlow's own file: {error}")
+    second = Interpreter(write(read(original)), delegate=delegate)
     assert [(i.shape, i.dtype, i.scale) for i in first.inputs] == [(i.shape, i.dtype, i.scale) for i in second.inputs]
     if kind == "dynamic_batch":
         for interpreter in (first, second):
