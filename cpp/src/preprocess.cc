@@ -149,14 +149,14 @@ struct Buffers {
 Buffers lay_out(Scratch& scratch, const mk_preprocess_args& a, const Plan& plan, const RowOps& ops) {
   Buffers b = {};
   const int padded = round_up(plan.columns.count, kPad);
-  const int64_t row_bytes = int64_t{plan.x_count} * pixel_bytes(a.image.format) + kPad;
+  const int64_t row_bytes = int64_t{plan.x_count} * pixel_bytes(a.image.format) + kOverread;
   const int64_t prepared = ops.prepared_bytes ? ops.prepared_bytes(padded) : 0;
   b.index = scratch.take<int32_t>(padded);
   b.weight = scratch.take<uint8_t>(padded);
   b.prepared = scratch.take<uint8_t>(prepared);
   b.row = scratch.take<uint8_t>(row_bytes);
   if (pixel_bytes(a.image.format) > 1) {
-    for (uint8_t*& plane : b.plane) plane = scratch.take<uint8_t>(plan.x_count + kPad);
+    for (uint8_t*& plane : b.plane) plane = scratch.take<uint8_t>(plan.x_count + kOverread);
   }
   if (a.image.format == MK_FORMAT_YUV420 && plan.channels == 3) {
     b.chroma_index = scratch.take<int32_t>(padded);

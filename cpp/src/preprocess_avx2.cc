@@ -492,7 +492,9 @@ void transpose(void* dst, int64_t out_stride, const void* const plane[3], int64_
   transpose3_bytes(out, out_stride, planes, plane_stride, columns, rows);
 }
 
-constexpr RowOps kRowOpsAvx2 = {
+}  // namespace
+
+const RowOps kRowOpsAvx2 = {
     blend_rows,
     interleave_chroma,
     split_pixels,
@@ -507,8 +509,6 @@ constexpr RowOps kRowOpsAvx2 = {
     join3,
     transpose,
 };
-
-}  // namespace
 
 const RowOps* row_ops_avx2() { return &kRowOpsAvx2; }
 

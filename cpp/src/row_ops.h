@@ -6,14 +6,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "target.h"
+
 namespace mobilekit {
 
 // Rows of the picture that are converted before they are stored: 16 byte-columns make one 16x16 byte transpose, and 16
 // rows of 3 x 640 bytes (30 KB) still fit the first-level cache.
 inline constexpr int kBandRows = 16;
 
-// Vector code may read (never write) this many bytes past the samples of a scratch row, and counts are padded to it.
+// Counts of taps and levels are padded to this: one AVX-512 register of bytes.
 inline constexpr int kPad = 64;
+
+// Vector code may read (never write) this many bytes past the last sample of a scratch row: a window of two registers.
+inline constexpr int kOverread = 128;
 
 inline constexpr int round_up(int n, int multiple) { return (n + multiple - 1) / multiple * multiple; }
 
@@ -104,6 +109,10 @@ void join3(void* dst, const void* const plane[3], int n, int bytes);
 void transpose(void* dst, int64_t out_stride, const void* const plane[3], int64_t plane_stride, int columns, int rows,
                int channels, int bytes);
 }  // namespace scalar
+
+#if MK_HAVE_AVX2
+extern const RowOps kRowOpsAvx2;
+#endif
 
 const RowOps* row_ops_avx2();    // null where the build has no such version
 const RowOps* row_ops_avx512();
