@@ -1,31 +1,21 @@
-"""``python -m mobilekit.bench``: arguments -> :func:`mobilekit.bench.bench` -> text or JSON.
+"""``python -m mobilekit.bench`` and ``mobilekit bench``: arguments -> :func:`mobilekit.bench.bench` -> text or JSON.
 
-Exit status: 0, or 1 with one clear line, or 130 after Ctrl-C; never a traceback without ``--debug``.
+Errors and Ctrl-C are answered by :mod:`mobilekit.cli`: one clear line and exit status 1, or 130.
 """
-
-# ruff: noqa: E402  # the imports come after the signal handler, see there
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
-from types import FrameType
-
-
-def _leave(_signal: int, _frame: FrameType | None) -> None:
-    """Ctrl-C while the libraries are being imported: there is nothing to tidy up yet."""
-    os.write(2, b"\nmobilekit: interrupted\n")
-    os._exit(130)
-
 
 if __name__ == "__main__":
-    # Importing takes half a second, in which a KeyboardInterrupt would surface as a traceback of somebody else's code.
-    signal.signal(signal.SIGINT, _leave)
+    # First of all, so that Ctrl-C is answered while the rest is imported (as the module mobilekit.bench.__main__).
+    from mobilekit.cli import main
+
+    sys.exit(main(["bench", *sys.argv[1:]]))
 
 import time
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -34,22 +24,19 @@ from mobilekit.bench.api import DEVICES, bench
 from mobilekit.bench.camera import CAMERAS
 from mobilekit.bench.schema import KIND
 from mobilekit.bench.settings import BenchSettings, parse_frame
-from mobilekit.errors import MobilekitError
 from mobilekit.files import check_writable, write_file
 from mobilekit.render.bench_text import bench_text
 from mobilekit.render.json_text import to_json
 
 _DEFAULTS = BenchSettings()
-# The error base of typer's command-line parser: click's own before typer 0.2x, a copy inside typer since.
-_UsageError: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
-_EPILOG = """Examples:
-
-\b
-  mobilekit bench                                  MobileNetV2, int8, on this machine
-  mobilekit bench net.tflite --seconds 60          a p99 with 18 frames behind it
-  mobilekit bench net.tflite --json report.json    every raw value, for machines
-  mobilekit bench --device android                 the phone on the cable
+_EPILOG = """\b
+Examples:
+  mobilekit bench                                 MobileNetV2, int8, on this machine
+  mobilekit bench net.tflite --seconds 60         a p99 with 18 frames behind it
+  mobilekit bench net.tflite --json               every figure and raw value, on stdout
+  mobilekit bench net.tflite --json report.json   the same into a file, and the text
+  mobilekit bench --device android                the phone on the cable
 """
 
 
@@ -58,6 +45,9 @@ def command(
         str | None, typer.Argument(help="A .tflite file; MobileNetV2 if none is given.", show_default=False)
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, android, or android:SERIAL.")] = _DEFAULTS.device,
+    model_option: Annotated[
+        str | None, typer.Option("--model", metavar="FILE", help="The same as the argument.", show_default=False)
+    ] = None,
     fps: Annotated[float, typer.Option(help="Frames a second of the camera.")] = _DEFAULTS.fps,
     refresh: Annotated[float, typer.Option(help="Refresh rate of the display in Hz.")] = _DEFAULTS.refresh_hz,
     seconds: Annotated[float, typer.Option(help="How long the camera runs.")] = _DEFAULTS.seconds,
@@ -70,21 +60,30 @@ def command(
     delegate: Annotated[str, typer.Option(help="xnnpack or reference.")] = _DEFAULTS.delegate,
     camera: Annotated[str, typer.Option(help=f"Modelled sensor: {' or '.join(CAMERAS)}.")] = _DEFAULTS.camera,
     json: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write every figure and raw value; - for stdout.")
+        str | None,
+        typer.Option(
+            metavar="[FILE]",
+            help="Print one JSON document instead of text, or write it to a FILE that ends in .json.",
+            show_default=False,
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the frames and the display's phase.")] = _DEFAULTS.seed,
     list_: Annotated[bool, typer.Option("--list", help="List devices and camera presets, and stop.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
 ) -> None:
     """Measure latency from camera to screen: delivered frames, age of what is shown, and every stage."""
     if list_:
         _print_list()
         return
+    if model is not None and model_option is not None:
+        raise typer.BadParameter(f"two models were given, '{model}' and '{model_option}'", param_hint="--model")
     width, height = parse_frame(frame)
-    if json is not None and json != "-":
-        check_writable(json)
-    with _ProgressLine() as progress:
+    to_file = json not in (None, "-")
+    if to_file:
+        check_writable(str(json))
+    with _ProgressLine(quiet) as progress:
         report = bench(
-            model,
+            model or model_option,
             device=device,
             progress=progress,
             fps=fps,
@@ -102,9 +101,33 @@ def command(
     if json == "-":
         sys.stdout.write(to_json(KIND, report) + "\n")
         return
-    Console(highlight=False, soft_wrap=False).print(bench_text(report))
-    if json is not None:
-        write_file(json, (to_json(KIND, report) + "\n").encode())
+    # Lines are for the reader's terminal to wrap; in a pipe they stay whole, so that grep finds what it looks for.
+    Console(highlight=False, soft_wrap=not sys.stdout.isatty()).print(bench_text(report))
+    if to_file:
+        write_file(str(json), (to_json(KIND, report) + "\n").encode())
+
+
+def run_command(words: Sequence[str], prog_name: str = "mobilekit bench") -> object:
+    """Parse ``words`` and run; the parser's errors and a :class:`MobilekitError` are the caller's to answer."""
+    app = typer.Typer(
+        add_completion=False, rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]}
+    )
+    app.command(epilog=_EPILOG)(command)
+    return app(_with_json_target(words), prog_name=prog_name, standalone_mode=False)
+
+
+def _with_json_target(words: Sequence[str]) -> list[str]:
+    """``--json`` alone prints, as in every command; a word after it that ends in .json is the file to write.
+
+    (An option with an optional value is nothing that the parser has: it would take the model for the file.)
+    """
+    given = list(words)
+    for at, word in enumerate(given):
+        if word == "--json":
+            named = at + 1 < len(given) and given[at + 1].lower().endswith(".json")
+            given[at : at + 1 + named] = [f"--json={given[at + 1] if named else '-'}"]
+            break
+    return given
 
 
 def _print_list() -> None:
@@ -129,16 +152,16 @@ def _print_list() -> None:
 
 
 class _ProgressLine:
-    """One line on stderr: a bar on a terminal, else the name of each step once.
+    """One line on stderr where that is a terminal; silent elsewhere.
 
-    Written by hand, and four times a second at most: what a richer bar costs under the GIL, the worker would wait for.
+    Written by hand and four times a second at most: for what a richer bar draws, the worker would wait under the GIL.
     """
 
-    _WIDTH = 30
+    _WIDTH = 24
     _INTERVAL_S = 0.25
 
-    def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
+    def __init__(self, quiet: bool) -> None:
+        self._wanted = not quiet and sys.stderr.isatty()
         self._what = ""
         self._printed_s = 0.0
 
@@ -146,55 +169,17 @@ class _ProgressLine:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        if self._terminal and self._what:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+        if self._what:
+            self._write("")
 
     def __call__(self, what: str, share: float) -> None:
         now = time.monotonic()
-        if what == self._what and (not self._terminal or now - self._printed_s < self._INTERVAL_S):
+        if not self._wanted or (what == self._what and now - self._printed_s < self._INTERVAL_S):
             return
         self._what, self._printed_s = what, now
-        if self._terminal:
-            filled = int(share * self._WIDTH)
-            sys.stderr.write(f"\r\x1b[K[{'#' * filled}{'.' * (self._WIDTH - filled)}] {what}")
-        else:
-            sys.stderr.write(f"{what}\n")
+        filled = int(share * self._WIDTH)
+        self._write(f"[{'#' * filled}{'.' * (self._WIDTH - filled)}] {what}")
+
+    def _write(self, line: str) -> None:
+        sys.stderr.write(f"\r\x1b[K{line}")  # back to the start of the line, clear it
         sys.stderr.flush()
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit status."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in words
-    app = typer.Typer(
-        add_completion=False, rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]}
-    )
-    app.command(epilog=_EPILOG)(command)
-    try:
-        status: Any = app(
-            [word for word in words if word != "--debug"],
-            standalone_mode=False,
-            prog_name="python -m mobilekit.bench",
-        )
-    except (KeyboardInterrupt, typer.Abort):
-        status = 130
-    except MobilekitError as error:
-        if debug:
-            raise
-        return _fail(str(error), error.exit_code)
-    except _UsageError as error:
-        return _fail(error.format_message(), 1)
-    if status == 130:
-        sys.stderr.write("\nmobilekit: interrupted\n")
-    return int(status or 0)
-
-
-def _fail(message: str, status: int) -> int:
-    sys.stderr.write(f"mobilekit: error: {message}\n")
-    return status
-
-
-if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.exit(main())

@@ -133,16 +133,12 @@ def phase_p50_ms(recording: Recording, camera: CameraModel, display: DisplayMode
 
 def _shown(frames: Sequence[FrameTimes], display: DisplayModel) -> list[Shown]:
     """The frames that reached the screen: of several ready for one vsync, the last."""
-    candidates = []
+    by_vsync: dict[int, Shown] = {}
     for times in frames:
         drawn = times.postprocessed_ns + display.draw_ns
-        candidates.append(Shown(times, drawn, display.present_ns(drawn)))
-    following: list[Shown | None] = [*candidates[1:], None]
-    return [
-        shown
-        for shown, after in zip(candidates, following, strict=True)
-        if after is None or after.present_ns != shown.present_ns
-    ]
+        present = display.present_ns(drawn)
+        by_vsync[present] = Shown(times, drawn, present)
+    return list(by_vsync.values())
 
 
 def _start_ns(times: FrameTimes, camera: CameraModel) -> int:

@@ -16,12 +16,6 @@ def register(app: typer.Typer) -> None:
 
 
 def bench(context: typer.Context) -> object:
-    from mobilekit.bench.__main__ import _EPILOG, command
+    from mobilekit.bench.__main__ import run_command
 
-    inner = typer.Typer(
-        add_completion=False, rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]}
-    )
-    inner.command(epilog=_EPILOG)(command)
-    # --json is a flag in every command; here it would otherwise take the model that follows it for the file to write.
-    words = ["--json=-" if word == "--json" else word for word in context.args if word != "--debug"]
-    return inner(words, prog_name="mobilekit bench", standalone_mode=False)
+    return run_command([word for word in context.args if word != "--debug"])
