@@ -13,12 +13,13 @@ def preprocess(
     height: int,
     row_strides: Sequence[int],
     chroma_pixel_stride: int,
+    out: npt.NDArray[Any],
+    threads: int,
     crop: tuple[float, float, float, float],
     rotation: int,
     mirror: bool,
     filter: int,
     color: int,
-    out: npt.NDArray[Any],
     out_size: tuple[int, int],
     channels: int,
     dtype: int,
@@ -27,7 +28,6 @@ def preprocess(
     pad_level: tuple[float, float, float],
     multiply: tuple[float, float, float],
     add: tuple[float, float, float],
-    threads: int,
 ) -> None: ...
 def top_k_f32(scores: npt.NDArray[np.float32], k: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]: ...
 def top_k_i8(

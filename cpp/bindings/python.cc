@@ -83,11 +83,11 @@ void run_preprocess(const mk_preprocess_args& args, int threads) {
 }
 
 void preprocess(const std::vector<Bytes>& planes, int32_t format, int32_t width, int32_t height,
-                const std::vector<int64_t>& row_strides, int32_t chroma_pixel_stride,
+                const std::vector<int64_t>& row_strides, int32_t chroma_pixel_stride, py::array out, int threads,
                 const std::array<double, 4>& crop, int32_t rotation, bool mirror, int32_t filter, int32_t color,
-                py::array out, const std::array<int32_t, 2>& out_size, int32_t channels, int32_t dtype, int32_t layout,
+                const std::array<int32_t, 2>& out_size, int32_t channels, int32_t dtype, int32_t layout,
                 const std::array<int32_t, 4>& rect, const std::array<float, 3>& pad_level,
-                const std::array<float, 3>& multiply, const std::array<float, 3>& add, int threads) {
+                const std::array<float, 3>& multiply, const std::array<float, 3>& add) {
   mk_preprocess_args args = describe_frame(planes, format, width, height, row_strides, chroma_pixel_stride);
   args.crop_x = crop[0];
   args.crop_y = crop[1];
@@ -181,10 +181,10 @@ PYBIND11_MODULE(_native, m) {
   m.doc() = "The C++ kernels of mobilekit. Use mobilekit.kernels: it checks arguments and falls back to NumPy.";
 
   m.def("preprocess", &preprocess, py::arg("planes").noconvert(), py::arg("format"), py::arg("width"),
-        py::arg("height"), py::arg("row_strides"), py::arg("chroma_pixel_stride"), py::arg("crop"),
-        py::arg("rotation"), py::arg("mirror"), py::arg("filter"), py::arg("color"), py::arg("out").noconvert(),
-        py::arg("out_size"), py::arg("channels"), py::arg("dtype"), py::arg("layout"), py::arg("rect"),
-        py::arg("pad_level"), py::arg("multiply"), py::arg("add"), py::arg("threads"));
+        py::arg("height"), py::arg("row_strides"), py::arg("chroma_pixel_stride"), py::arg("out").noconvert(),
+        py::arg("threads"), py::arg("crop"), py::arg("rotation"), py::arg("mirror"), py::arg("filter"),
+        py::arg("color"), py::arg("out_size"), py::arg("channels"), py::arg("dtype"), py::arg("layout"),
+        py::arg("rect"), py::arg("pad_level"), py::arg("multiply"), py::arg("add"));
 
   m.def(
       "top_k_f32", [](const Scores<float>& s, int32_t k) { return top_k(s, k, mk_top_k_f32); },

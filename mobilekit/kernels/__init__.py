@@ -103,21 +103,40 @@ def preprocess(
 
 def run(request: PreprocessRequest, out: npt.NDArray[Any] | None = None, threads: int = 1) -> npt.NDArray[Any]:
     """Computes a checked request; ``out`` and ``threads`` as in :func:`preprocess`."""
+    return _run(request, request.image, _native_arguments(request), out, threads)
+
+
+def _run(
+    request: PreprocessRequest, image: Image, arguments: tuple[Any, ...], out: npt.NDArray[Any] | None, threads: int
+) -> npt.NDArray[Any]:
+    """``request`` with ``image`` in place of its own; ``arguments`` is ``_native_arguments(request)``."""
     if not isinstance(threads, int) or not 1 <= threads <= 64:
         raise InputError(f"threads: expected 1 to 64, got {threads!r}")
     result = np.empty(request.shape, dtype=request.dtype) if out is None else check_out(out, request)
     if _native is None:
-        reference.preprocess(request, result)
+        if any(np.may_share_memory(result, plane) for plane in image.planes):
+            raise InputError("out: the array overlaps the image")
+        reference.preprocess(replace(request, image=image), result)
         return result
-    image = request.image
-    _native.preprocess(
-        image.planes, FORMATS.index(image.format), image.width, image.height, image.row_strides,
-        image.chroma_pixel_stride, request.crop, request.rotation, request.mirror, FILTERS.index(request.filter),
-        COLORS.index(request.color), result, request.out_size, CHANNELS.index(request.channels),
-        DTYPES.index(request.dtype), LAYOUTS.index(request.layout), request.rect, _three(request.pad_level),
-        _three(request.multiply), _three(request.add), threads,
-    )  # fmt: skip
+    try:
+        _native.preprocess(
+            image.planes, FORMATS.index(image.format), image.width, image.height, image.row_strides,
+            image.chroma_pixel_stride, result, threads, *arguments,
+        )  # fmt: skip
+    except ValueError as error:
+        if "MK_ERROR_OVERLAP" in str(error):  # the one check that is left to the kernel: it knows the exact bytes
+            raise InputError("out: the array overlaps the image") from None
+        raise InputError(str(error)) from error
     return result
+
+
+def _native_arguments(request: PreprocessRequest) -> tuple[Any, ...]:
+    """What ``_native.preprocess`` takes after the image, the output and the threads."""
+    return (
+        request.crop, request.rotation, request.mirror, FILTERS.index(request.filter), COLORS.index(request.color),
+        request.out_size, CHANNELS.index(request.channels), DTYPES.index(request.dtype), LAYOUTS.index(request.layout),
+        request.rect, _three(request.pad_level), _three(request.multiply), _three(request.add),
+    )  # fmt: skip
 
 
 def _three(values: tuple[float, ...]) -> tuple[float, float, float]:
@@ -187,21 +206,26 @@ class Preprocessor:
         self.out_size = out_size
         self.threads = threads
         self.options = options
-        self._known: PreprocessRequest | None = None
+        self._geometry: tuple[str, int, int] | None = None
 
     def __call__(self, image: Image, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
         """The tensor of ``image``, in ``out`` if given."""
-        return run(self.request(image), out, self.threads)
+        self._prepare(image)
+        return _run(self._request, image, self._arguments, out, self.threads)
 
     def request(self, image: Image) -> PreprocessRequest:
         """The checked arguments for ``image``."""
-        known = self._known
-        if known is not None and (known.image.format, known.image.width, known.image.height) == (
-            image.format, image.width, image.height,
-        ):  # fmt: skip
-            return replace(known, image=image)
-        self._known = make_request(image, self.out_size, **{**_DEFAULTS, **self.options})
-        return self._known
+        self._prepare(image)
+        return replace(self._request, image=image)
+
+    def _prepare(self, image: Image) -> None:
+        if not isinstance(image, Image):
+            raise InputTypeError(f"image: expected a mobilekit.kernels.Image, got {type(image).__name__}")
+        geometry = (image.format, image.width, image.height)
+        if geometry != self._geometry:
+            self._request = make_request(image, self.out_size, **{**_DEFAULTS, **self.options})
+            self._arguments = _native_arguments(self._request)
+            self._geometry = geometry
 
 
 _DEFAULTS: dict[str, Any] = {

@@ -173,8 +173,6 @@ def check_out(out: Any, request: PreprocessRequest) -> npt.NDArray[Any]:
         raise InputError("out: expected a contiguous, aligned array")
     if not out.flags.writeable:
         raise InputError("out: the array is read-only")
-    if any(np.may_share_memory(out, plane) for plane in request.image.planes):
-        raise InputError("out: the array overlaps the image")
     return out
 
 
