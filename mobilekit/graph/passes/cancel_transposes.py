@@ -12,36 +12,8 @@ from __future__ import annotations
 import numpy as np
 
 from mobilekit.graph.ir import Graph, Op, Tensor
-
-# Ops with one input that treat every element alike.
-_POINTWISE = frozenset(
-    [
-        "ABS",
-        "CEIL",
-        "COS",
-        "ELU",
-        "EXP",
-        "FLOOR",
-        "GELU",
-        "HARD_SWISH",
-        "LEAKY_RELU",
-        "LOG",
-        "LOGISTIC",
-        "NEG",
-        "RELU",
-        "RELU6",
-        "RELU_N1_TO_1",
-        "ROUND",
-        "RSQRT",
-        "SIN",
-        "SQRT",
-        "SQUARE",
-        "TANH",
-        "CAST",
-        "QUANTIZE",
-        "DEQUANTIZE",
-    ]
-)
+from mobilekit.graph.passes.names import Names
+from mobilekit.graph.passes.pointwise import POINTWISE
 
 
 def cancel_transposes(graph: Graph) -> int:
@@ -57,7 +29,7 @@ def permutation_of(op: Op | None) -> list[int] | None:
 
 
 def _merge_pairs(graph: Graph) -> int:
-    producers = graph.producers()
+    producers, names = graph.producers(), Names(graph)
     merged = 0
     for op in graph.ops:
         second = permutation_of(op)
@@ -67,7 +39,7 @@ def _merge_pairs(graph: Graph) -> int:
         if first is None or second is None or before is None:
             continue
         combined = np.array([first[axis] for axis in second], np.int32)
-        op.inputs = [before.inputs[0], Tensor(f"{op.name}/permutation", (len(combined),), "int32", combined)]
+        op.inputs = [before.inputs[0], Tensor(names.fresh(f"{op.name}/permutation"), combined.shape, "int32", combined)]
         merged += 1
     return merged
 
@@ -76,7 +48,7 @@ def _sink_to_partner(graph: Graph) -> int:
     """TRANSPOSE, pointwise, TRANSPOSE: swap the first two, so that the transposes become neighbours."""
     consumers, producers = graph.consumers(), graph.producers()
     for op in graph.ops:
-        if op.kind not in _POINTWISE or op.inputs[0] is None:
+        if op.kind not in POINTWISE or op.inputs[0] is None:
             continue
         before = producers.get(op.inputs[0])
         permutation = permutation_of(before)
@@ -84,15 +56,20 @@ def _sink_to_partner(graph: Graph) -> int:
             continue
         result = op.output
         readers = consumers.get(result, [])
-        if result in graph.outputs or len(consumers[op.inputs[0]]) != 1 or not readers:
+        if result in graph.outputs or op.inputs[0] in graph.outputs or len(consumers[op.inputs[0]]) != 1:
             continue
-        if any(permutation_of(reader) is None for reader in readers):
+        if not readers or any(permutation_of(reader) is None for reader in readers):
             continue
-        quantization = result.quantization
-        if quantization is not None and quantization.is_per_axis:
-            continue
+        if any(t.quantization is not None and t.quantization.is_per_axis for t in (op.inputs[0], result)):
+            continue  # its axis would have to move too
         source = before.inputs[0]
-        middle = Tensor(f"{result.name}/untransposed", source.shape, result.dtype, quantization=quantization)
+        middle = Tensor(
+            Names(graph).fresh(f"{result.name}/untransposed"),
+            source.shape,
+            result.dtype,
+            quantization=result.quantization,
+            shape_signature=source.shape_signature,
+        )
         op.inputs = [source, *op.inputs[1:]]
         op.outputs = [middle]
         before.inputs = [middle, before.inputs[1]]

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobilekit.graph.ir import Graph, Op, Tensor
+from mobilekit.graph.passes.names import Names
 
 # Axis of the weights that runs over output channels.
 _CHANNEL_AXIS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
@@ -22,7 +23,7 @@ _CHANNEL_AXIS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
 def fold_batch_norm(graph: Graph) -> int:
     """Fold where the host's result has one reader, weights and bias are constants, and the operand is one a channel."""
     folded = []
-    producers, consumers = graph.producers(), graph.consumers()
+    producers, consumers, names = graph.producers(), graph.consumers(), Names(graph)
     for op in graph.ops:
         if op.kind not in ("MUL", "ADD"):
             continue
@@ -30,7 +31,7 @@ def fold_batch_norm(graph: Graph) -> int:
         if match is None:
             continue
         host, per_channel = match
-        _apply(host, op.kind, per_channel)
+        _apply(host, op.kind, per_channel, names)
         host.outputs = [op.output]
         host.options["fused_activation_function"] = op.options.get("fused_activation_function", "NONE")
         producers[op.output] = host
@@ -69,22 +70,24 @@ def _per_channel(data: NDArray[Any], source: Tensor) -> NDArray[Any] | None:
     return None
 
 
-def _apply(host: Op, kind: str, per_channel: NDArray[Any]) -> None:
+def _apply(host: Op, kind: str, per_channel: NDArray[Any], names: Names) -> None:
     weights, bias = host.inputs[1], host.inputs[2]
     assert weights is not None
     assert bias is not None
     assert weights.data is not None
     assert bias.data is not None
     if kind == "ADD":
-        total = bias.data.astype(np.float64) + per_channel
-        host.inputs[2] = Tensor(f"{bias.name}/folded", bias.shape, "float32", total.astype(np.float32))
+        host.inputs[2] = _folded(bias, bias.data.astype(np.float64) + per_channel, names)
         return
     axis = _CHANNEL_AXIS[host.kind]
     shape = [1] * weights.rank
     shape[axis] = -1
     # In float64, rounded once.
     scaled = weights.data.astype(np.float64) * per_channel.astype(np.float64).reshape(shape)
-    total = bias.data.astype(np.float64) * per_channel
-    # New tensors: the old constants may have other readers.
-    host.inputs[1] = Tensor(f"{weights.name}/folded", weights.shape, "float32", scaled.astype(np.float32))
-    host.inputs[2] = Tensor(f"{bias.name}/folded", bias.shape, "float32", total.astype(np.float32))
+    host.inputs[1] = _folded(weights, scaled, names)
+    host.inputs[2] = _folded(bias, bias.data.astype(np.float64) * per_channel, names)
+
+
+def _folded(old: Tensor, data: NDArray[Any], names: Names) -> Tensor:
+    """A new tensor, not the old one changed: two layers may share it, each with a norm of its own."""
+    return Tensor(names.fresh(f"{old.name}/folded"), old.shape, "float32", data.astype(np.float32))

@@ -6,22 +6,34 @@ Result    y = FULLY_CONNECTED(x, s', b)                             with s' a co
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from mobilekit.errors import MobilekitError
 from mobilekit.graph.ir import OPAQUE_DTYPES, Graph, Op, Tensor
 
-# Random and stateful ops have no constant result; DEQUANTIZE of weights is how fp16 and weight-only files stay small.
+# Random and stateful ops have no constant result; DEQUANTIZE of weights is how fp16 and weight-only files stay small;
+# DENSIFY is the same for sparse ones. Ops that name subgraphs cannot be run alone.
 _KEPT = frozenset(
     {
-        "RANDOM_UNIFORM",
-        "RANDOM_STANDARD_NORMAL",
-        "MULTINOMIAL",
-        "CUSTOM",
+        "ASSIGN_VARIABLE",
+        "BUCKETIZE",
+        "CALL",
         "CALL_ONCE",
-        "IF",
-        "WHILE",
-        "VAR_HANDLE",
+        "CUSTOM",
+        "DELEGATE",
+        "DENSIFY",
         "DEQUANTIZE",
+        "HASHTABLE",
+        "IF",
+        "MULTINOMIAL",
+        "RANDOM_STANDARD_NORMAL",
+        "RANDOM_UNIFORM",
+        "READ_VARIABLE",
+        "VAR_HANDLE",
+        "WHILE",
     }
 )
 # A constant that grows the file by more than this is left to be computed: BROADCAST_TO of a scalar, RANGE, FILL.
@@ -29,34 +41,44 @@ _MAX_GROWTH_BYTES = 1 << 20
 
 
 def fold_constants(graph: Graph) -> int:
-    """Replace each foldable op by its result; what the runtime cannot compute stays as it is."""
-    foldable = [op for op in graph.ops if _is_foldable(op, graph)]
-    for op in foldable:
-        for tensor, data in zip(op.outputs, _compute(op), strict=True):
-            tensor.data = data
-            tensor.shape = tuple(data.shape)
-    graph.remove_ops(foldable)
-    return len(foldable)
+    """Replace each foldable op by its result, chains at once; what the runtime cannot compute stays as it is."""
+    folded = []
+    for op in graph.ops:  # in topological order: what is folded here is a constant to the ops after it
+        results = _compute(op) if _is_foldable(op, graph) else None
+        if results is None:
+            continue
+        for tensor, data in zip(op.outputs, results, strict=True):
+            tensor.data, tensor.shape, tensor.shape_signature = data, tuple(data.shape), None
+        folded.append(op)
+    graph.remove_ops(folded)
+    return len(folded)
 
 
 def _is_foldable(op: Op, graph: Graph) -> bool:
-    if op.kind in _KEPT or not op.inputs or any(tensor in graph.outputs for tensor in op.outputs):
+    if op.kind in _KEPT or op.kind.startswith("STABLEHLO_") or any(tensor in graph.outputs for tensor in op.outputs):
         return False
-    if not all(tensor.is_constant and tensor.dtype not in OPAQUE_DTYPES for tensor in op.present_inputs()):
+    inputs = list(op.present_inputs())
+    if not inputs or not all(tensor.is_constant and not tensor.is_variable for tensor in inputs):
+        return False
+    if any(t.dtype in OPAQUE_DTYPES or t.sparsity is not None or t.is_variable for t in (*inputs, *op.outputs)):
         return False
     grown = sum(t.size * np.dtype(t.dtype).itemsize for t in op.outputs)
-    given = sum(t.data.nbytes for t in op.present_inputs() if t.data is not None)
+    given = sum(t.data.nbytes for t in inputs if t.data is not None)
     return grown <= given + _MAX_GROWTH_BYTES
 
 
-def _compute(op: Op) -> list[np.ndarray]:
+def _compute(op: Op) -> list[NDArray[Any]] | None:
+    """The outputs of one op on its own, or None where the runtime refuses it."""
     from mobilekit.graph.writer import write
     from mobilekit.runtime import Interpreter
 
-    # The constants stay constants (many kernels demand it); a dummy input makes it a graph that can be run.
     outputs = [Tensor(t.name, t.shape, t.dtype, quantization=t.quantization) for t in op.outputs]
     alone = Graph(
         outputs=outputs,
         ops=[Op(op.kind, op.inputs, outputs, op.options, version=op.version, options_type=op.options_type)],
     )
-    return Interpreter(write(alone), delegate="reference").run([])
+    try:
+        # "reference": the kernels that every delegate is measured against.
+        return Interpreter(write(alone), delegate="reference").run([])
+    except MobilekitError:
+        return None

@@ -27,12 +27,18 @@ def fold_padding(graph: Graph) -> int:
         source, amounts = pad.inputs[0], pad.inputs[1]
         if len(consumers[image]) != 1 or source is None or amounts is None or amounts.data is None:
             continue
+        if _is_resizable(source) and (op.options["stride_h"], op.options["stride_w"]) != (1, 1):
+            continue  # at stride one SAME's zeros do not depend on the image's size, else they do
         if np.array_equal(amounts.data, [(0, 0), *_same(op, source, weights), (0, 0)]):
             op.inputs[0] = source
             op.options["padding"] = "SAME"
             folded.append(pad)
     graph.remove_ops(folded)
     return len(folded)
+
+
+def _is_resizable(image: Tensor) -> bool:
+    return image.shape_signature is not None and -1 in image.shape_signature[1:3]
 
 
 def _same(op: Op, source: Tensor, weights: Tensor) -> list[tuple[int, int]]:

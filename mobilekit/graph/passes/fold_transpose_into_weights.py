@@ -12,12 +12,12 @@ import numpy as np
 
 from mobilekit.graph.ir import Graph, Tensor
 from mobilekit.graph.passes.cancel_transposes import permutation_of
+from mobilekit.graph.passes.names import Names
 
 
 def fold_transpose_into_weights(graph: Graph) -> int:
     """Fold where each of the three has one reader and the reshape flattens all but the first axis."""
     producers, consumers = graph.producers(), graph.consumers()
-    folded = 0
     for op in graph.ops:
         weights = op.inputs[1] if op.kind == "FULLY_CONNECTED" else None
         if weights is None or weights.data is None or weights.quantization is not None or op.inputs[0] is None:
@@ -34,12 +34,14 @@ def fold_transpose_into_weights(graph: Graph) -> int:
             continue
         if len(consumers[reshape.output]) != 1 or len(consumers[transpose.output]) != 1:
             continue
+        if transpose.output in graph.outputs or weights.shape[1] != math.prod(seen[1:]):
+            continue
         # Column j of the weights belongs to element j of the transposed image; give it the stored image's position.
         inverse = np.argsort(permutation)
         columns = np.arange(math.prod(seen[1:])).reshape(seen[1:]).transpose(inverse[1:] - 1).reshape(-1)
         moved = np.ascontiguousarray(weights.data[:, columns])
-        op.inputs[1] = Tensor(f"{weights.name}/columns_moved", weights.shape, weights.dtype, moved)
+        op.inputs[1] = Tensor(Names(graph).fresh(f"{weights.name}/columns_moved"), weights.shape, weights.dtype, moved)
         reshape.inputs[0] = transpose.inputs[0]
         graph.remove_ops([transpose])
-        return folded + 1
-    return folded
+        return 1  # producers and consumers are stale now; the pipeline comes again
+    return 0

@@ -27,8 +27,8 @@ def fuse_activation(graph: Graph) -> int:
             continue
         if len(consumers[source]) != 1 or host.options.get("fused_activation_function", "NONE") != "NONE":
             continue
-        if source.quantization is not None:
-            continue  # the scale between the two is part of what the file computes
+        if source.quantization is not None or source.dtype != "float32":
+            continue  # quantized: the scale between the two is part of what the file computes
         host.options["fused_activation_function"] = op.kind
         host.outputs = [op.output]
         host.source = host.source or op.source

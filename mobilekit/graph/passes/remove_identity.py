@@ -29,7 +29,9 @@ def _is_identity(op: Op) -> bool:
     source = op.inputs[0] if op.inputs else None
     if source is None or source.dtype != op.output.dtype or source.shape != op.output.shape:
         return False
-    if source.shape_signature is not None or not _same_quantization(source, op.output):
+    if source.shape_signature is not None or op.output.shape_signature is not None:
+        return False
+    if source.is_variable or not _same_quantization(source, op.output):
         return False
     if op.kind in ("RESHAPE", "SLICE", "BROADCAST_TO", "CAST", "SQUEEZE", "EXPAND_DIMS"):
         return True  # with equal shapes none of these can change a value

@@ -8,27 +8,33 @@ from __future__ import annotations
 
 import hashlib
 
-from mobilekit.graph.ir import Graph, Tensor
+from mobilekit.graph.ir import Graph, Quantization, Tensor
 
 # Weights are rarely equal and slow to hash; axes, shapes and biases of a thousand channels are below this.
 _MAX_BYTES = 4096
 
 
 def share_constants(graph: Graph) -> int:
-    """Merge constants of equal bytes, shape, dtype and quantization (and signature names nothing of them)."""
+    """Merge constants of equal bytes, shape, dtype and quantization; those that are graph outputs keep their name."""
     kept: dict[tuple[object, ...], Tensor] = {}
     merged: dict[Tensor, Tensor] = {}
     for tensor in graph.constants():
         if tensor.data is None or tensor.data.nbytes > _MAX_BYTES or tensor in graph.outputs or tensor.is_variable:
             continue
-        digest = hashlib.sha256(tensor.data.tobytes()).digest()
-        quantization = None if tensor.quantization is None else str(tensor.quantization)
-        if tensor.quantization is not None and tensor.quantization.is_per_axis:
+        if tensor.sparsity is not None:
             continue
-        key = (digest, tensor.shape, tensor.dtype, quantization)
+        digest = hashlib.sha256(tensor.data.tobytes()).digest()
+        key = (digest, tensor.shape, tensor.dtype, *_quantization_key(tensor.quantization))
         first = kept.setdefault(key, tensor)
         if first is not tensor:
             merged[tensor] = first
     for op in graph.ops:
         op.inputs = [merged.get(tensor, tensor) if tensor is not None else None for tensor in op.inputs]
     return len(merged)
+
+
+def _quantization_key(quantization: Quantization | None) -> tuple[object, ...]:
+    if quantization is None:
+        return ()
+    # The scale's own bytes: printed with few digits, two different scales look alike.
+    return (quantization.scale.tobytes(), quantization.zero_point.tobytes(), quantization.axis)
