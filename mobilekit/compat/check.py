@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mobilekit.compat import cost
+from mobilekit.compat import advice, cost
 from mobilekit.compat.dtypes import check_types
 from mobilekit.compat.partition import Piece, bytes_across, cut
 from mobilekit.compat.rules import Refused, Unchecked, evaluate, merge_levels
@@ -105,9 +105,14 @@ def _finding(index: int, op: Op, reasons: list[str], unchecked: list[str], targe
         reasons=tuple(reasons),
         unchecked=tuple(unchecked),
         source=op.source,
-        suggestion=target.ops.get(op.kind, {}).get("suggestion") if reasons else None,
+        suggestion=_suggestion(op, reasons, target) if reasons else None,
         macs=cost.macs(op),
     )
+
+
+def _suggestion(op: Op, reasons: list[str], target: Target) -> str | None:
+    own: str | None = target.ops.get(op.kind, {}).get("suggestion")
+    return own or advice.suggestion(op.kind, reasons)
 
 
 def _shown_kind(op: Op) -> str:
@@ -188,6 +193,7 @@ def _report(graph: Graph, target: Target, taken: Taken, findings: list[Finding],
         pieces=len(final),
         bytes_across=0 if target.name == RUNTIME else bytes_across(graph, final, sizes),
         costliest=costliest.name if costliest is not None and costliest.macs > 0 else None,
+        joins=advice.joins(graph, taken, findings),
         notes=tuple(target.table.get("notes", ())),
     )
 

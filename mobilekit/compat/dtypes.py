@@ -60,13 +60,25 @@ def _runtime(table: Mapping[str, Any], entry: Mapping[str, Any], site: Site) -> 
         if tensor is None or site.is_static(tensor) or index in typed_in:
             continue
         if not _taken(tensor, lists["input"], site):
-            return _refusal(f"input {index}", tensor, lists["input"])
+            return _untaken(f"input {index}", tensor, lists["input"], site)
     for index, tensor in enumerate(site.op.outputs):
         if index in typed_out or detail.get("output") == tensor.dtype:
             continue
         if not _taken(tensor, lists["output"], site):
-            return _refusal(f"output {index}", tensor, lists["output"])
+            return _untaken(f"output {index}", tensor, lists["output"], site)
     return None
+
+
+def _untaken(what: str, tensor: Tensor, tokens: Sequence[str], site: Site) -> str:
+    """The refusal in words: which types would do, and on what terms if this one would on some."""
+    terms = [token for token in tokens if dtype_of(token) == tensor.dtype]
+    if any(token.endswith(("_quant", "_quant_mode")) for token in terms) and site.flag("QUANT"):
+        return f"{what} is {tensor.dtype} without a scale"
+    if any(token.endswith("_static") for token in terms):
+        return f"{what} is {tensor.dtype}, taken for constants only"
+    if terms:
+        return f"{what} is {tensor.dtype}, taken only with an option that is off by default"
+    return _refusal(what, tensor, tokens)
 
 
 def _taken(tensor: Tensor, tokens: Sequence[str], site: Site) -> bool:

@@ -32,6 +32,8 @@ class Join:
     ops: tuple[int, ...]
     """The refused ops to change, by position in the graph."""
     names: tuple[str, ...]
+    kind: str
+    reason: str
     pieces_before: int
     pieces_after: int
     suggestion: str | None = None

@@ -69,9 +69,12 @@ def test_runtime_takes_int8_only_with_a_scale_and_with_the_flag():
     quantized = site("RELU", [i8(4)], [i8(4)], flags=FLAGS)
     assert says("runtime", ["int8_quant_mode"], quantized) is None
     plain = site("RELU", [tensor(4, dtype="int8")], [tensor(4, dtype="int8")], flags=FLAGS)
-    assert says("runtime", ["int8_quant_mode"], plain) == "input 0 is int8, taken are int8"
+    assert says("runtime", ["int8_quant_mode"], plain) == "input 0 is int8 without a scale"
     off = site("RELU", [i8(4)], [i8(4)], flags={"QUANT": False})
-    assert says("runtime", ["int8_quant_mode"], off) is not None
+    assert "an option that is off" in str(says("runtime", ["int8_quant_mode"], off))
+    half = site("DEQUANTIZE", [tensor(4, dtype="float16")], [tensor(4)])
+    tokens = {"input": ["fp16_static"], "output": ["fp32"]}
+    assert says("runtime", tokens, half) == "input 0 is float16, taken for constants only"
     assert says("runtime", {"input": ["int8"], "output": ["fp32"]}, quantized) == "output 0 is int8, taken are float32"
 
 
