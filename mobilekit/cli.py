@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 
 EXIT_ERROR = 1
@@ -42,26 +42,28 @@ class _Interrupts:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    interrupts = _Interrupts()
-    signal.signal(signal.SIGINT, interrupts)
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
+    return guarded(lambda: _run(words, debug), debug=debug)
+
+
+def guarded(run: Callable[[], int], *, debug: bool = False) -> int:
+    """Call ``run`` and turn whatever it raises into one line on stderr and an exit code."""
+    code = EXIT_INTERRUPTED
+    interrupts = _Interrupts()
+    signal.signal(signal.SIGINT, interrupts)
     try:
-        code = _run(words, debug)
+        code = run()
         sys.stdout.flush()  # here, where an error can still be told, and not at the end of the interpreter
-        if interrupts.seen:  # the parser has turned the KeyboardInterrupt into a return value
-            code = _interrupted()
-    except KeyboardInterrupt:
-        code = _interrupted()
     except BrokenPipeError:
         code = _broken_pipe()
-    except OSError as error:
-        code = _interrupted() if interrupts.seen else _fail(error, debug)
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else EXIT_ERROR
     except BaseException as error:  # the last line of defence: nothing may reach the user as a traceback
-        if isinstance(error, SystemExit) and not interrupts.seen:
-            raise
-        code = _interrupted() if interrupts.seen else _fail(error, debug)
-    return code
+        if not interrupts.seen and not isinstance(error, KeyboardInterrupt):
+            return _fail(error, debug)
+    # However the KeyboardInterrupt came out: libraries turn it into errors of their own, or into a return value.
+    return _interrupted() if interrupts.seen else code
 
 
 def _run(words: list[str], debug: bool) -> int:

@@ -18,4 +18,4 @@ def register(app: typer.Typer) -> None:
 def bench(context: typer.Context) -> object:
     from mobilekit.bench.__main__ import run_command
 
-    return run_command([word for word in context.args if word != "--debug"])
+    return run_command(context.args)

@@ -87,7 +87,7 @@ def _left_out(total: int) -> str:
 
 
 def _at(source: SourceLocation | None) -> str:
-    return "" if source is None else f" ({Path(source.file).name}:{source.line})"
+    return "" if source is None else f" ({units.place(source)})"
 
 
 def verification_text(report: VerificationReport) -> RenderableType:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -69,7 +68,7 @@ def _refused(target: TargetReport) -> Iterator[Finding]:
 def _details(target: TargetReport) -> list[RenderableType]:
     lines: list[RenderableType] = []
     for finding in _refused(target):
-        where = "" if finding.source is None else f" ({Path(finding.source.file).name}:{finding.source.line})"
+        where = "" if finding.source is None else f" ({units.place(finding.source)})"
         instead = "" if finding.suggestion is None else f"; instead: {finding.suggestion}"
         lines.append(Text(f"  {finding.kind} {finding.name}{where}: {'; '.join(finding.reasons)}{instead}"))
     return [Text(f"\n{target.title}", style="bold"), *lines] if lines else []

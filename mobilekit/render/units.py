@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
+
+from mobilekit.source import SourceLocation
 
 
 def size(count: int) -> str:
@@ -41,3 +44,24 @@ def shape(dims: Sequence[int]) -> str:
 
 def count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def place(source: SourceLocation | None) -> str:
+    """``file:line`` as short as it can be found again: from the package for installed code, else from here."""
+    if source is None:
+        return ""
+    path = Path(source.file)
+    for mark in ("site-packages", "dist-packages"):
+        if mark in path.parts:
+            path = Path(*path.parts[path.parts.index(mark) + 1 :])
+    if path.is_absolute() and path.is_relative_to(Path.cwd()):
+        path = path.relative_to(Path.cwd())
+    return f"{path}:{source.line}"
+
+
+def source_text(source: SourceLocation | None) -> str:
+    """The place, the module of the model, and the line itself."""
+    if source is None:
+        return ""
+    module = f" in {source.module}" if source.module else ""
+    return place(source) + module + (f": {source.code}" if source.code else "")

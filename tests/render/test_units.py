@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
 from mobilekit.render import units
+from mobilekit.source import SourceLocation
 
 
 @pytest.mark.parametrize(
@@ -38,3 +40,19 @@ from mobilekit.render import units
 )
 def test_units(got: str, expected: str) -> None:
     assert got == expected
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        ("/usr/lib/python3/dist-packages/torch/nn/x.py", "torch/nn/x.py:3"),
+        ("/env/lib/python3.11/site-packages/a/b.py", "a/b.py:3"),
+        (str(Path.cwd() / "models" / "net.py"), "models/net.py:3"),
+        ("/elsewhere/net.py", "/elsewhere/net.py:3"),
+        ("net.py", "net.py:3"),
+    ],
+)
+def test_places(file: str, expected: str) -> None:
+    assert units.place(SourceLocation(file, 3)) == expected
+    assert units.source_text(SourceLocation(file, 3, "x = 1", "a.b")) == f"{expected} in a.b: x = 1"
+    assert units.source_text(None) == ""
