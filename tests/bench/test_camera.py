@@ -5,7 +5,16 @@ import time
 
 import pytest
 
-from mobilekit.bench.camera import CAMERAS, NS_PER_MS, NS_PER_S, Mailbox, Schedule, camera_model, run_camera, sleep_until
+from mobilekit.bench.camera import (
+    CAMERAS,
+    NS_PER_MS,
+    NS_PER_S,
+    Mailbox,
+    Schedule,
+    camera_model,
+    run_camera,
+    sleep_until,
+)
 from mobilekit.errors import InputError
 
 

@@ -38,7 +38,9 @@ class TestPictures:
         if not frames.photo_files():
             pytest.skip("scikit-image is not installed")
         ring = frame_ring(320, 240)
-        assert ring.origin == f"{len(frames.photo_files())} photos of scikit-image, cropped at random, with sensor noise"
+        assert (
+            ring.origin == f"{len(frames.photo_files())} photos of scikit-image, cropped at random, with sensor noise"
+        )
 
     def test_gradients_where_they_are_not_and_it_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(frames, "photo_files", list)
