@@ -126,7 +126,7 @@ def test_bytes_that_are_no_model() -> None:
 def test_an_op_that_the_runtime_lacks() -> None:
     graph = one_op("CUSTOM", [Tensor("x", (1,), "float32")], Tensor("y", (1,), "float32"))
     graph.ops[0].custom_code = "Imagined"
-    with pytest.raises(RuntimeUnavailableError, match="cannot run this file: .*Imagined"):
+    with pytest.raises(RuntimeUnavailableError, match=r"cannot run this file: .*Imagined"):
         Interpreter(write(graph))
 
 
