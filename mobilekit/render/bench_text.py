@@ -67,7 +67,7 @@ def _series(rows: Iterable[tuple[str, LatencySummary]]) -> RenderableType:
 
 def _facts(report: BenchReport) -> RenderableType:
     table = Table.grid(padding=(0, 1))
-    table.add_column(min_width=25, no_wrap=True)
+    table.add_column(min_width=18, no_wrap=True)
     table.add_column()
     table.add_column(no_wrap=True)
     for name, value, source in _fact_rows(report):
@@ -84,12 +84,12 @@ def _fact_rows(report: BenchReport) -> Iterator[tuple[str, str, str]]:
     yield "jank", f"{report.jank_percent:.1f} % later than predicted", shown
     yield "results", f"{report.result_fps:.2f} a second", shown
     workers = units.count(report.throughput_workers, "pipeline")
-    yield "throughput", f"{report.throughput_qps:.1f} frames a second, {workers}, no camera", _MEASURED
+    yield "throughput", f"{report.throughput_qps:.1f} frames a second, {workers}", _MEASURED
     yield "model load", units.milliseconds(report.model_load_ms), _MEASURED
     yield "first inference", units.milliseconds(report.first_inference_ms), _MEASURED
     yield "warm-up", units.count(report.warm_up_runs, "run"), _MEASURED
-    before = f"{report.baseline_rss_mb:.0f} MB before the model, {report.frame_ring_mb:.0f} MB of it frames"
-    yield "peak RSS", f"{report.peak_rss_mb:.0f} MB ({before})", _MEASURED
+    yield "peak RSS", f"{report.peak_rss_mb:.0f} MB, {report.baseline_rss_mb:.0f} of it before the model", _MEASURED
+    yield "ring of frames", f"{report.frame_ring_mb:.0f} MB", _MEASURED
     yield "CPU", f"{report.cpu_percent:.0f} % of a core while the camera ran", _MEASURED
     if report.drift_percent is not None:
         yield "drift", f"{report.drift_percent:+.1f} %, last tenth against first", _MEASURED
@@ -98,7 +98,7 @@ def _fact_rows(report: BenchReport) -> Iterator[tuple[str, str, str]]:
         yield "camera thread late", f"p50 {_number(late.p50_ms)} ms, p99 {_number(late.p99_ms)} ms", _MEASURED
     if report.phase_p50_ms is not None:
         low, high = report.phase_p50_ms
-        yield "p50 over display phases", f"{_number(low)} to {_number(high)} ms", _MIXED
+        yield "p50 over phases", f"{_number(low)} to {_number(high)} ms", _MIXED
 
 
 def _assumptions(report: BenchReport) -> RenderableType:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -195,7 +194,7 @@ class TestInterrupt:
         assert out == ""
         lines = [line for line in err.splitlines() if line and not line.startswith("INFO:")]  # the runtime's own remark
         assert lines == ["mobilekit: interrupted"]
-        assert sorted(os.listdir(tmp_path)) == ["classifier.tflite"]
+        assert [file.name for file in tmp_path.iterdir()] == ["classifier.tflite"]
 
 
 def test_both_ways_in_are_one_command(classifier_path: Path) -> None:
@@ -207,7 +206,10 @@ def test_both_ways_in_are_one_command(classifier_path: Path) -> None:
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
-    program = "import sys, mobilekit.bench; print([m for m in ('torch', 'numpy', 'rich', 'typer', 'pydantic') if m in sys.modules])"
+    program = (
+        "import sys, mobilekit.bench; "
+        "print([m for m in ('torch', 'numpy', 'rich', 'typer', 'pydantic') if m in sys.modules])"
+    )
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert answer.stdout.strip() == "[]"
 

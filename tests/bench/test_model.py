@@ -45,7 +45,7 @@ class TestLoadModel:
             load_model(classifier_path)
 
     def test_no_such_file(self, tmp_path: Path) -> None:
-        with pytest.raises(ModelLoadError, match="cannot read .*No such file"):
+        with pytest.raises(ModelLoadError, match=r"cannot read .*No such file"):
             load_model(tmp_path / "none.tflite")
 
     def test_a_folder(self, tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ class TestDefaultModel:
         self, monkeypatch: pytest.MonkeyPatch, empty_cache: Path
     ) -> None:
         replace_child(monkeypatch, "import sys; print('noise', file=sys.stderr); sys.exit('no space left')")
-        with pytest.raises(ModelLoadError, match="^MobileNetV2 could not be converted: no space left$"):
+        with pytest.raises(ModelLoadError, match=r"^MobileNetV2 could not be converted: no space left$"):
             default_model()
         assert list(empty_cache.iterdir()) == []
 

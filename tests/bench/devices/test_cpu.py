@@ -89,9 +89,6 @@ class TestRealRun:
 class _Slow:
     """A pipeline that needs 50 ms a frame: three camera periods of 60 fps."""
 
-    description: dict[str, str] = {}
-    notes: tuple[str, ...] = ()
-
     def preprocess(self, _frame: Any) -> None:
         time.sleep(0.01)
 
