@@ -3,42 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mobilekit.compat import advice, cost
 from mobilekit.compat.dtypes import check_types
+from mobilekit.compat.models import checkable
 from mobilekit.compat.partition import Piece, bytes_across, cut
 from mobilekit.compat.rules import Refused, Unchecked, evaluate, merge_levels
 from mobilekit.compat.site import Site, Surroundings
 from mobilekit.compat.tables import RUNTIME, Target, builtin_table, parse_release, resolve
-from mobilekit.errors import InputError, UnsupportedOp
+from mobilekit.errors import UnsupportedOp
 from mobilekit.graph.ir import Graph, Op
 from mobilekit.graph.versions import op_version
 from mobilekit.results.compat import CompatReport, Finding, TargetReport
+
+if TYPE_CHECKING:
+    from mobilekit.compat.models import Model
 
 Taken = list[bool]
 
 
 def check(
-    model: Graph | str | Path | bytes,
+    model: Model,
     targets: str | Sequence[str] = "all",
     *,
+    example_inputs: Sequence[Any] | None = None,
     name: str | None = None,
     unsupported: Sequence[UnsupportedOp] = (),
 ) -> CompatReport:
-    """Check a graph, a .tflite file or its bytes against ``targets``.
+    """Check a model against ``targets``, before any conversion.
 
-    ``targets`` are short names (see :data:`mobilekit.compat.tables.NAMES`), each with a level if wanted (``nnapi:29``),
-    paths to tables of your own, or "all". ``unsupported`` are ops of the model that have no lowering: they count as
-    refused by every target. Raises :class:`InputError` for an unknown target, :class:`ModelLoadError` for a bad file.
+    ``model``: a Graph, the path or bytes of a .tflite file, an nn.Module (with ``example_inputs`` if they cannot be
+    known), an ExportedProgram, or what the command line takes (``path.py:function``).
+    ``targets``: short names (see :data:`mobilekit.compat.tables.NAMES`), each with a level if wanted (``nnapi:29``),
+    paths to tables of your own, or "all". ``unsupported``: further ops that have no lowering; like those found here
+    they count as refused by every target.
+
+    Raises :class:`InputError` for an unknown target, :class:`ModelLoadError` for a file that cannot be read and
+    :class:`CaptureError` for a model that cannot be captured.
     """
     asked = resolve(targets)
-    graph, model_name = _load(model)
-    reports = tuple(_check_target(graph, target, unsupported) for target in asked)
+    found = checkable(model, example_inputs)
+    graph, lost = found.graph, (*found.unsupported, *unsupported)
     return CompatReport(
-        model=name or model_name,
-        targets=reports,
+        model=name or found.name,
+        targets=tuple(_check_target(graph, target, lost) for target in asked),
         min_runtime_version=min_runtime_version(graph),
         op_counts=graph.op_counts(),
         macs=sum(map(cost.macs, graph.ops)),
@@ -60,19 +69,6 @@ def min_runtime_version(graph: Graph) -> str:
     if any(release is None for release in releases):
         return "unknown"
     return max((release for release in releases if release is not None), key=parse_release, default="1.5.0")
-
-
-def _load(model: Graph | str | Path | bytes) -> tuple[Graph, str]:
-    from mobilekit.graph import reader
-
-    if isinstance(model, Graph):
-        return model, model.name
-    if isinstance(model, bytes):
-        graph = reader.read(model)
-        return graph, graph.name
-    if isinstance(model, (str, Path)):
-        return reader.read_file(model), Path(model).stem
-    raise InputError(f"cannot check a {type(model).__name__}; give a Graph, the path of a .tflite file, or its bytes")
 
 
 def _release_of(kind: str, version: int) -> str | None:

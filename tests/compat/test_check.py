@@ -137,7 +137,7 @@ def test_what_cannot_be_checked(tmp_path):
         check(tmp_path / "none.tflite")
     with pytest.raises(CorruptModelError):
         check(b"not a model at all")
-    with pytest.raises(InputError, match="cannot check a int"):
+    with pytest.raises(InputError, match="cannot check a int; give an nn"):
         check(3)
     with pytest.raises(InputError, match="did you mean 'gpu'"):
         check(tmp_path / "none.tflite", "gpuu")
