@@ -145,5 +145,5 @@ def _read(path: Path) -> str:
 def _or_none(read: Callable[[], Any]) -> Any:
     try:
         return read()
-    except OSError:
+    except (OSError, AttributeError):  # AttributeError: os.getloadavg on Windows
         return None

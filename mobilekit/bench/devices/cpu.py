@@ -33,6 +33,7 @@ from mobilekit.bench.model import ModelFile
 from mobilekit.bench.settings import BenchSettings, Progress
 from mobilekit.bench.stages import Pipeline
 from mobilekit.bench.stats import Facts, doubts, summarize
+from mobilekit.errors import InputError
 from mobilekit.results.bench import BenchReport, Provenance
 
 # TFLite's benchmark_model: at least 50 runs and 1 s.
@@ -56,6 +57,8 @@ class _OpenLoop:
 
 def run(settings: BenchSettings, model: ModelFile, progress: Progress) -> BenchReport:
     """One run of the bench on this machine."""
+    if settings.device != "cpu":
+        raise InputError(f"--device is '{settings.device}', this machine is just cpu")
     created = datetime.now(timezone.utc).isoformat(timespec="seconds")
     machine = environment()
     progress("making frames", 0.0)

@@ -168,6 +168,11 @@ def test_files_that_cannot_be_benched(tmp_path: Path, make: Any, text: str) -> N
         bench(path, **SHORT)
 
 
+def test_there_is_one_cpu(classifier_path: Path) -> None:
+    with pytest.raises(InputError, match="--device is 'cpu:1', this machine is just cpu"):
+        bench(classifier_path, device="cpu:1")
+
+
 def test_unknown_device(classifier_path: Path) -> None:
     with pytest.raises(InputError, match="there is no device 'gpu', known are cpu, android"):
         bench(classifier_path, device="gpu")
