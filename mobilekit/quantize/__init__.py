@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from mobilekit.quantize.calibrate import Calibration, calibrate
+from mobilekit.quantize.calibrate import Calibration
 from mobilekit.quantize.debug import layer_errors
 from mobilekit.quantize.engine import QuantizeResult, quantize
 from mobilekit.quantize.recipe import PRESETS, Override, Recipe, preset
@@ -22,7 +22,6 @@ __all__ = [
     "Override",
     "QuantizeResult",
     "Recipe",
-    "calibrate",
     "layer_errors",
     "preset",
     "quantize",

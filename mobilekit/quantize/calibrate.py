@@ -7,7 +7,7 @@ float outputs, to measure the error of a choice later).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,8 @@ Sample = Sequence[NDArray[Any]]
 Progress = Callable[[str, int, int | None], None]
 """Called as progress(step, done, total); total is None while it is not known."""
 
+# Samples that set channel factors and means: as many as the judges.
+CHANNEL_SAMPLES = 8
 # Samples kept for measuring: enough that one odd image does not decide (their error is averaged), few enough that
 # measuring a candidate costs a tenth of a second.
 KEPT_SAMPLES = 8
@@ -36,20 +38,33 @@ class Calibration:
 
     statistics: dict[str, TensorStatistics]
     samples: int = 0
+    equalized: dict[str, TensorStatistics] = field(default_factory=dict)
+    """The same of tensors divided by their channel factors, where factors were given."""
     kept_inputs: list[Sample] = field(default_factory=list)
     kept_outputs: list[list[NDArray[Any]]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def range(self, name: str, observer: str, levels: int = 256, kept: float = 99.99) -> Range:
-        """The range of one tensor by one observer."""
-        statistics = self.statistics[name]
+    def range(
+        self, name: str, observer: str, levels: int = 256, kept: float = 99.99, *, equalized: bool = False
+    ) -> Range:
+        """The range of one tensor by one observer; ``equalized`` asks for it after division by its factors."""
+        statistics = self.equalized.get(name, self.statistics[name]) if equalized else self.statistics[name]
         if observer == "percentile":
             return percentile(statistics, levels, kept)
         return OBSERVERS[observer](statistics, levels)
 
 
-def calibrate(graph: Graph, samples: Iterable[Sample], *, progress: Progress | None = None) -> Calibration:
+def calibrate(
+    graph: Graph,
+    samples: Iterable[Sample],
+    *,
+    factors: dict[str, NDArray[np.float64]] | None = None,
+    progress: Progress | None = None,
+) -> Calibration:
     """Run ``graph`` on every sample and collect statistics of its float activations.
+
+    ``factors``, by tensor name, are what equalisation would divide the channels by: those tensors are observed both as
+    they are and divided, in the same run.
 
     Each sample is one array per graph input, in the file's own shape, layout and dtype. Raises
     :class:`CalibrationError` when there is no sample, one has the wrong count, shape or dtype, or holds NaN or Inf, and
@@ -60,10 +75,12 @@ def calibrate(graph: Graph, samples: Iterable[Sample], *, progress: Progress | N
     index = interpreter.tensor_indices()
     float_inputs = [(position, t) for position, t in enumerate(graph.inputs) if t.dtype == "float32"]
     result = Calibration({t.name: TensorStatistics() for t in (*watched, *(t for _, t in float_inputs))})
-    total = len(samples) if isinstance(samples, Sequence) else None
+    inverse = {name: (1.0 / factor).astype(np.float32) for name, factor in (factors or {}).items()}
+    result.equalized = {name: TensorStatistics() for name in inverse}
+    total = len(samples) if isinstance(samples, Sized) else None
     shapes: list[tuple[int, ...]] = [t.shape for t in graph.inputs]
     for number, sample in enumerate(samples):
-        _check_sample(graph, sample, number)
+        check_sample(graph, sample, number)
         if [tuple(a.shape) for a in sample] != shapes:
             shapes = [tuple(a.shape) for a in sample]
             interpreter.resize(shapes)
@@ -72,13 +89,14 @@ def calibrate(graph: Graph, samples: Iterable[Sample], *, progress: Progress | N
             result.statistics[tensor.name].add(sample[position])
         for tensor in watched:
             statistics = result.statistics[tensor.name]
-            statistics.add(interpreter.tensor(index[tensor.name]))
+            values = interpreter.tensor(index[tensor.name])
+            statistics.add(values)
+            if tensor.name in inverse:
+                result.equalized[tensor.name].add(values * inverse[tensor.name])
             if statistics.has_nan:
                 raise CalibrationError(_nan_text(graph, tensor, number))
         result.samples += 1
-        if len(result.kept_inputs) < KEPT_SAMPLES:
-            result.kept_inputs.append([np.array(a) for a in sample])
-            result.kept_outputs.append(outputs)
+        _keep(result, sample, outputs)
         if progress is not None:
             progress("calibrate", result.samples, total)
     if not result.samples:
@@ -87,7 +105,18 @@ def calibrate(graph: Graph, samples: Iterable[Sample], *, progress: Progress | N
     return result
 
 
-def _check_sample(graph: Graph, sample: Sample, number: int) -> None:
+def _keep(result: Calibration, sample: Sample, outputs: list[NDArray[Any]]) -> None:
+    """Keep the judges: samples 8 to 15, since channel statistics come from 0 to 7; fewer samples judge themselves."""
+    if result.samples >= KEPT_SAMPLES + CHANNEL_SAMPLES:
+        return
+    if len(result.kept_inputs) == KEPT_SAMPLES:
+        del result.kept_inputs[0], result.kept_outputs[0]
+    result.kept_inputs.append([np.array(a) for a in sample])
+    result.kept_outputs.append(outputs)
+
+
+def check_sample(graph: Graph, sample: Sample, number: int) -> None:
+    """Raise :class:`CalibrationError` unless the arrays are what the graph's inputs take."""
     if len(sample) != len(graph.inputs):
         raise CalibrationError(
             f"calibration sample {number} has {len(sample)} arrays, the model has {len(graph.inputs)} inputs"

@@ -12,6 +12,7 @@ from mobilekit.graph.writer import write
 from mobilekit.quantize.calibrate import Sample
 from mobilekit.quantize.engine import QuantizeResult
 from mobilekit.quantize.measure import sqnr_db, to_real, to_stored
+from mobilekit.quantize.prepare import prepare
 from mobilekit.results.conversion import LayerError
 from mobilekit.runtime import Interpreter
 
@@ -26,6 +27,7 @@ def layer_errors(graph: Graph, result: QuantizeResult, samples: Iterable[Sample]
     for :func:`~mobilekit.quantize.engine.quantize`. Infinite where a tensor is equal; minus infinite where the float
     tensor is all zero and the other is not.
     """
+    graph = prepare(graph)
     reference = Interpreter(write(graph), delegate="reference", keep_all=True)
     quantized = Interpreter(write(result.graph), delegate="reference", keep_all=True)
     float_index, integer_index = reference.tensor_indices(), quantized.tensor_indices()
@@ -43,6 +45,8 @@ def layer_errors(graph: Graph, result: QuantizeResult, samples: Iterable[Sample]
         quantized.run([to_stored(tensor, array) for tensor, array in zip(result.graph.inputs, sample, strict=True)])
         for row, (_, tensor, stored) in enumerate(pairs):
             wanted = np.clip(reference.tensor(float_index[tensor.name]).astype(np.float64), -1e30, 1e30)
+            if tensor.name in result.factors:
+                wanted = wanted / result.factors[tensor.name]
             got = to_real(stored, quantized.tensor(integer_index[stored.name]))
             signal[row] += np.sum(wanted**2)
             noise[row] += np.sum((wanted - got) ** 2)

@@ -89,13 +89,19 @@ class Recipe(_Document):
     )
     observer: Observer = Field(
         default="auto",
-        description="How activation ranges are chosen from the calibration data. auto tries min_max and mse and keeps "
-        "the one with the smaller error at the graph's outputs.",
+        description="How activation ranges are chosen from the calibration data. auto tries min_max, percentile and "
+        "mse and keeps the one with the smallest error at the graph's outputs.",
     )
     percentile: float = Field(
         default=99.99, gt=50, le=100, description="Kept share of the values, for observer=percentile."
     )
     weight_granularity: Granularity = "per_channel"
+    bias_correction: bool = Field(default=True, description="Undo the mean error of rounded weights in the biases.")
+    equalize: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="Cross-layer equalisation of channel ranges. auto keeps it if it lowers the error at the outputs "
+        "by half a dB or more.",
+    )
     overrides: tuple[Override, ...] = ()
 
     @model_validator(mode="after")
@@ -187,6 +193,34 @@ PRESETS: dict[str, Recipe] = {
             name="int8",
             description="Full integer: int8 activations (asymmetric, per tensor), int8 weights (symmetric, per "
             "channel), int32 biases. What CPUs, NPUs and microcontrollers run fastest.",
+        ),
+        Recipe(
+            name="int16x8",
+            description="int16 activations (symmetric), int8 weights, int64 biases: nearly the precision of float at "
+            "the size of int8, on LiteRT's plain kernels only (slow: delegates do not take it).",
+            precision="int16x8",
+            io_dtype="int16",
+        ),
+        Recipe(
+            name="dynamic",
+            description="int8 weights, float activations that kernels quantize on the fly: a quarter of the size, no "
+            "calibration data needed.",
+            precision="int8-weights",
+            io_dtype="float32",
+        ),
+        Recipe(
+            name="int4-weights",
+            description="int4 weights of fully connected layers, float activations: an eighth of their size, no "
+            "calibration data needed; other weights stay as they are.",
+            precision="int4-weights",
+            io_dtype="float32",
+        ),
+        Recipe(
+            name="fp16",
+            description="float16 weights, float32 arithmetic: half the size, accuracy of float, no calibration data "
+            "needed; GPU delegates compute in float16.",
+            precision="fp16-weights",
+            io_dtype="float32",
         ),
     )
 }

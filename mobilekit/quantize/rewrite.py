@@ -12,17 +12,23 @@ a suffix. Conversions are made once and shared by all readers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mobilekit.graph.ir import Graph, Op, Quantization, Signature, Tensor
-from mobilekit.quantize import parameters
+from mobilekit.quantize.bias import Array
 from mobilekit.quantize.plan import OpPlan, Plan, RangeOf, Value, activation_inputs, make_plan
-from mobilekit.quantize.recipe import Recipe
+from mobilekit.quantize.recipe import ACTIVATION_DTYPE, Recipe
+from mobilekit.quantize.weights import half_weight, hybrid_weight, integer_constants
 from mobilekit.results.conversion import FloatIsland
 
 _SUFFIX = {"float32": "_float", "int8": "_int8", "int16": "_int16"}
-_BIAS_DTYPE = {"int8": "int32", "int16": "int64"}
+_INTEGER_DOMAINS = frozenset({"int8", "int16"})
+_HYBRID_DTYPE = {"int8-weights": "int8", "int4-weights": "int4"}
 
 
 @dataclass(frozen=True)
@@ -36,10 +42,13 @@ class Rewritten:
     """Name of a float graph's tensor -> name of the tensor of the quantized graph that holds its values."""
 
 
-def rewrite(graph: Graph, recipe: Recipe, range_of: RangeOf) -> Rewritten:
-    """Quantize ``graph`` by ``recipe`` with the given ranges. What integers cannot do becomes an island."""
+def rewrite(graph: Graph, recipe: Recipe, range_of: RangeOf, means: Mapping[str, Array] | None = None) -> Rewritten:
+    """Quantize ``graph`` by ``recipe`` with the given ranges. What integers cannot do becomes an island.
+
+    ``means``: mean of each channel by tensor name, for bias correction; None leaves the biases as they are.
+    """
     plan = make_plan(graph, recipe, range_of)
-    return _Writer(graph, recipe, plan).run()
+    return _Writer(graph, recipe, plan, means or {}).run()
 
 
 @dataclass
@@ -47,6 +56,7 @@ class _Writer:
     graph: Graph
     recipe: Recipe
     plan: Plan
+    means: Mapping[str, Array]
     ops: list[Op] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -86,6 +96,9 @@ class _Writer:
         return Rewritten(result, tuple(self._islands()), self.plan, home)
 
     def _islands(self) -> Iterable[FloatIsland]:
+        """Float ops of a recipe that wants integers; where it wants float, they are no islands."""
+        if self.recipe.precision not in ACTIVATION_DTYPE:
+            return
         for op in self.graph.ops:
             plan = self.plan.ops[op]
             if plan.domain == "float32":
@@ -95,9 +108,11 @@ class _Writer:
         return self.recipe.io_dtype if tensor.dtype == "float32" else tensor.dtype
 
     def _emit(self, number: int, op: Op, plan: OpPlan) -> None:
-        if plan.rule is None or plan.domain not in _BIAS_DTYPE:
-            domain = "float32" if plan.domain == "float32" else None
-            inputs = [self._read(t, domain) for t in op.inputs]
+        integer = plan.rule is not None and plan.domain in _INTEGER_DOMAINS
+        if not integer:
+            inputs = (
+                self._float_inputs(op, plan) if plan.domain == "float32" else [self._read(t, None) for t in op.inputs]
+            )
             outputs = [self._make(t, t.dtype) for t in op.outputs]
         else:
             inputs = self._integer_inputs(number, op, plan)
@@ -107,10 +122,10 @@ class _Writer:
                 op.kind,
                 inputs,
                 outputs,
-                options=dict(op.options),
+                options=_options(op, inputs),
                 source=op.source,
-                # An integer op may need a newer version than the float op that a file named.
-                version=op.version if plan.domain not in _BIAS_DTYPE else None,
+                # A changed op may need a newer version than the one that a file named.
+                version=op.version if _same_types(op, inputs) else None,
                 options_type=op.options_type,
                 custom_code=op.custom_code,
                 custom_options=op.custom_options,
@@ -125,7 +140,7 @@ class _Writer:
         for position, tensor in enumerate(op.inputs):
             weights = rule.weights
             if tensor is None or tensor.dtype != "float32" or (weights and position in (weights.weight, weights.bias)):
-                result.append(tensor)
+                result.append(self._read(tensor, None))
             elif tensor.is_constant:
                 source = op.outputs[0] if rule.sharing == "inputs_take_output" else tensor
                 result.append(self._constant(tensor, dtype, self.plan.quantization[Value(source, dtype)]))
@@ -133,33 +148,64 @@ class _Writer:
                 edge = (number, position) if (number, position) in self.plan.cut else None
                 result.append(self._read(tensor, dtype, edge))
         if rule.weights is not None:
-            self._fill_weights(op, plan, result)
+            position, source = next(iter(activation_inputs(op, rule)))
+            data = result[position]
+            assert data is not None
+            assert data.quantization is not None
+            integer_constants(
+                op,
+                rule.weights,
+                result,
+                dtype,
+                float(data.quantization.scale[0]),
+                self.recipe.settings(op).weight_granularity == "per_channel",
+                self.means.get(source.name),
+                self._new_constant,
+            )
         return result
 
-    def _fill_weights(self, op: Op, plan: OpPlan, inputs: list[Tensor | None]) -> None:
-        """Integer weights and bias in place of the float ones."""
-        assert plan.rule is not None
-        rule = plan.rule.weights
-        assert rule is not None
-        weight = op.inputs[rule.weight]
-        bias = op.inputs[rule.bias] if rule.bias < len(op.inputs) else None
-        assert weight is not None
-        assert weight.data is not None
-        position, _ = next(iter(activation_inputs(op, plan.rule)))
-        source = inputs[position]
-        assert source is not None
-        assert source.quantization is not None
-        input_scale = float(source.quantization.scale[0])
-        axis = rule.axis if self.recipe.settings(op).weight_granularity == "per_channel" else None
-        bias_data = None if bias is None else bias.data
-        quantization = parameters.weight(weight.data, axis, bias_data, input_scale)
-        stored = parameters.quantize_weight(weight.data, quantization)
-        inputs[rule.weight] = self._new_constant(weight, "int8", stored, quantization)
-        if bias is not None and bias_data is not None:
-            bias_quantization = parameters.bias_quantization(input_scale, quantization)
-            dtype = _BIAS_DTYPE[plan.domain]
-            stored_bias = parameters.quantize_bias(bias_data, bias_quantization, dtype)
-            inputs[rule.bias] = self._new_constant(bias, dtype, stored_bias, bias_quantization)
+    def _float_inputs(self, op: Op, plan: OpPlan) -> list[Tensor | None]:
+        """Inputs of a float op, with its constants stored as the op's precision says."""
+        settings = self.recipe.settings(op)
+        weights = plan.rule.weights if plan.rule is not None else None
+        stored = _HYBRID_DTYPE.get(settings.precision)
+        result: list[Tensor | None] = []
+        for position, tensor in enumerate(op.inputs):
+            small = None
+            if stored is not None and weights is not None and position == weights.weight:
+                small = self._shared(
+                    tensor,
+                    stored,
+                    lambda: hybrid_weight(
+                        op, weights, stored, settings.weight_granularity == "per_channel", self._new_constant
+                    ),
+                )
+            elif settings.precision == "fp16-weights" and tensor is not None and tensor.is_constant:
+                small = self._half(tensor)
+            result.append(small if small is not None else self._read(tensor, "float32"))
+        return result
+
+    def _shared(self, tensor: Tensor | None, kind: str, make: Callable[[], Tensor | None]) -> Tensor | None:
+        """What ``make`` gives for a constant, made once for all its readers."""
+        assert tensor is not None
+        key = (tensor, kind, b"")
+        if key not in self._constants:
+            made = make()
+            if made is None:
+                return None
+            self._constants[key] = made
+        return self._constants[key]
+
+    def _half(self, tensor: Tensor) -> Tensor | None:
+        """A float16 constant and the DEQUANTIZE that widens it, once for all readers."""
+        if (tensor, "float32", b"") not in self._constants:
+            half = half_weight(tensor, self._new_constant)
+            if half is None:
+                return None
+            wide = Tensor(self._name(tensor.name + "_float", reserved=True), tensor.shape, "float32")
+            self.ops.append(Op("DEQUANTIZE", [half], [wide]))
+            self._constants[tensor, "float32", b""] = wide
+        return self._constants[tensor, "float32", b""]
 
     def _make(self, tensor: Tensor, dtype: str) -> Tensor:
         """The tensor that an op, or the caller, writes."""
@@ -223,8 +269,10 @@ class _Writer:
             self._constants[key] = self._new_constant(tensor, dtype, stored, quantization)
         return self._constants[key]
 
-    def _new_constant(self, tensor: Tensor, dtype: str, data: object, quantization: Quantization) -> Tensor:
-        return Tensor(self._name(tensor.name), tensor.shape, dtype, data=data, quantization=quantization)  # type: ignore[arg-type]
+    def _new_constant(
+        self, tensor: Tensor, dtype: str, data: NDArray[np.generic], quantization: Quantization | None
+    ) -> Tensor:
+        return Tensor(self._name(tensor.name), tensor.shape, dtype, data=data, quantization=quantization)
 
     def _name(self, wanted: str, reserved: bool = False) -> str:
         """``wanted``, or with a number if it is taken (or, for ``reserved``, belongs to the float graph)."""
@@ -234,3 +282,19 @@ class _Writer:
             name = f"{wanted}_{number}"
         self._taken.add(name)
         return name
+
+
+def _same_types(op: Op, inputs: list[Tensor | None]) -> bool:
+    """Whether ``inputs`` have the dtypes of the op's own."""
+    return [t and t.dtype for t in op.inputs] == [t and t.dtype for t in inputs]
+
+
+def _options(op: Op, inputs: list[Tensor | None]) -> dict[str, Any]:
+    """The op's options; a hybrid op quantizes its activations asymmetrically, which halves their rounding error."""
+    options = dict(op.options)
+    weight = inputs[1] if len(inputs) > 1 else None
+    if op.kind == "FULLY_CONNECTED" and weight is not None and weight.dtype in ("int8", "int4"):
+        first = inputs[0]
+        if first is not None and first.dtype == "float32":
+            options["asymmetric_quantize_inputs"] = True
+    return options

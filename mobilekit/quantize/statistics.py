@@ -19,7 +19,7 @@ _BINS = 2048
 # 16 samples of 16k values place the 99.99th percentile on 26 values.
 _PER_SAMPLE = 16_384
 # Masks and pads hold values like -3.4e38 or -inf that stand for "never": they saturate and must not set a scale.
-_SENTINEL = 1e30
+SENTINEL = 1e30
 
 
 @dataclass
@@ -47,7 +47,7 @@ class TensorStatistics:
         if values.size == 0:
             return
         low, high = float(values.min()), float(values.max())
-        if not (low > -_SENTINEL and high < _SENTINEL):
+        if not (low > -SENTINEL and high < SENTINEL):
             values, low, high = self._without_sentinels(values)
             if values.size == 0:
                 return
@@ -60,7 +60,7 @@ class TensorStatistics:
 
     def _without_sentinels(self, values: NDArray[Any]) -> tuple[NDArray[Any], float, float]:
         self.has_nan = self.has_nan or bool(np.isnan(values).any())
-        real = values[np.abs(values) < _SENTINEL]
+        real = values[np.abs(values) < SENTINEL]
         self.has_sentinels = self.has_sentinels or real.size < values.size
         return (real, float(real.min()), float(real.max())) if real.size else (real, 0.0, 0.0)
 

@@ -39,7 +39,7 @@ def conv(x, name, rng, channels, size=1, activation="NONE", bias=True, depthwise
     shape = (1, size, size, channels) if depthwise else (channels, size, size, x.shape[-1])
     fan_in = size * size * (1 if depthwise else x.shape[-1])
     weights = constant(f"{name}/w", rng.normal(0, fan_in**-0.5, shape))
-    inputs = [x, weights, constant(f"{name}/b", rng.normal(0, 0.1, channels)) if bias else None]
+    inputs = [x, weights, *([constant(f"{name}/b", rng.normal(0, 0.1, channels))] if bias else [])]
     y = float_tensor(name, *x.shape[:-1], channels)
     options = {**CONV_OPTIONS, "fused_activation_function": activation}
     if depthwise:

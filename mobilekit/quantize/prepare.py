@@ -1,0 +1,103 @@
+"""Write ops that have no integer kernel as ops that have one, where both compute the same.
+
+Given                                Result
+    %y = SQUARE(%x)                      %y = MUL(%x, %x)
+    %y = POW(%x, 2)                      %y = MUL(%x, %x)
+    %y = NEG(%x)                         %y = MUL(%x, -1)
+    %y = DIV(%x, constant)               %y = MUL(%x, 1 / constant)
+    %y = ADD_N(%a, %b, %c)               %t = ADD(%a, %b) ; %y = ADD(%t, %c)
+    %y = DEPTHWISE_CONV_2D(%x, W)        %y = DEPTHWISE_CONV_2D(%x, W, 0)
+
+The last is for the runtime's sake: without a bias its float kernel reads past its inputs and takes the process down.
+Names of tensors stay; the input graph is not changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from mobilekit.graph.ir import Graph, Op, Tensor
+
+_NO_ACTIVATION = {"fused_activation_function": "NONE"}
+
+
+def prepare(graph: Graph) -> Graph:
+    """A graph that computes the same with ops that integers know; ``graph`` itself if there is nothing to do."""
+    ops: list[Op] = []
+    for op in graph.ops:
+        substitute = _SUBSTITUTES.get(op.kind)
+        replaced = substitute(op) if substitute is not None and op.output.dtype == "float32" else None
+        ops += [op] if replaced is None else replaced
+    if len(ops) == len(graph.ops) and all(new is old for new, old in zip(ops, graph.ops, strict=True)):
+        return graph
+    return replace(graph, ops=ops)
+
+
+def _product(op: Op, first: Tensor, second: Tensor, activation: object = "NONE") -> list[Op]:
+    return [Op("MUL", [first, second], op.outputs, {"fused_activation_function": activation}, op.source)]
+
+
+def _square(op: Op) -> list[Op] | None:
+    (x,) = op.present_inputs()
+    return _product(op, x, x)
+
+
+def _power(op: Op) -> list[Op] | None:
+    x, exponent = op.present_inputs()
+    if exponent.data is None or not np.all(exponent.data == 2) or x.shape != op.output.shape:
+        return None
+    return _product(op, x, x)
+
+
+def _negate(op: Op) -> list[Op] | None:
+    (x,) = op.present_inputs()
+    return _product(op, x, _scalar(f"{op.name}/minus_one", -1.0))
+
+
+def _divide(op: Op) -> list[Op] | None:
+    x, divisor = op.present_inputs()
+    if divisor.data is None or np.any(divisor.data == 0):
+        return None
+    inverse = replace(
+        divisor, name=f"{op.name}/reciprocal", data=(1.0 / divisor.data.astype(np.float64)).astype("float32")
+    )
+    return _product(op, x, inverse, op.options.get("fused_activation_function", "NONE"))
+
+
+def _add_all(op: Op) -> list[Op] | None:
+    first, *others = op.present_inputs()
+    if not others:
+        return None
+    chain = []
+    for number, other in enumerate(others, start=1):
+        last = number == len(others)
+        total = op.output if last else Tensor(f"{op.name}/partial_{number}", op.output.shape, "float32")
+        chain.append(Op("ADD", [first, other], [total], dict(_NO_ACTIVATION), op.source))
+        first = total
+    return chain
+
+
+def _with_bias(op: Op) -> list[Op] | None:
+    if len(op.inputs) > 2 and op.inputs[2] is not None:
+        return None
+    rows = op.output.shape[-1]
+    zeros = Tensor(f"{op.name}/bias", (rows,), "float32", np.zeros(rows, np.float32))
+    return [replace(op, inputs=[*op.inputs[:2], zeros])]
+
+
+def _scalar(name: str, value: float) -> Tensor:
+    return Tensor(name, (), "float32", np.array(value, np.float32))
+
+
+_SUBSTITUTES: dict[str, Callable[[Op], list[Op] | None]] = {
+    "SQUARE": _square,
+    "POW": _power,
+    "NEG": _negate,
+    "DIV": _divide,
+    "ADD_N": _add_all,
+    "CONV_2D": _with_bias,
+    "DEPTHWISE_CONV_2D": _with_bias,
+}
