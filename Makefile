@@ -57,7 +57,7 @@ types: .venv/.dev .venv/.deps ## mypy, strict
 
 .PHONY: docs
 docs: .venv/.dev ## Build docs/ into site/; a broken link fails
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 .PHONY: test-cpp
 test-cpp: cpp-tools ## Build the kernels with CMake and run their googletests
