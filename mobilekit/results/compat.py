@@ -56,6 +56,8 @@ class TargetReport:
     partitions: tuple[int, ...]
     """Ops in each piece that the target could take as a whole, in the order in which they run."""
     findings: tuple[Finding, ...]
+    asked: str = ""
+    """The target with its level, as a user would ask for it: ``nnapi:31``."""
     level: str = ""
     """What it was checked at, in words ("Android SDK 31"); empty where the target has no levels."""
     delegated: tuple[int, ...] = ()
@@ -96,3 +98,48 @@ class CompatReport:
             if report.target == name:
                 return report
         raise KeyError(name)
+
+
+@dataclass(frozen=True)
+class BarMiss:
+    """A bar of the configuration that one model did not meet."""
+
+    target: str
+    """Short name of the target; "runtime" for a bar on the runtime's version."""
+    message: str
+
+
+@dataclass(frozen=True)
+class ModelOutcome:
+    """What a CI run says about one model."""
+
+    name: str
+    model: str
+    """As the configuration gives it: a path or ``file.py:function``."""
+    report: CompatReport | None
+    """None if the model could not be checked."""
+    error: str | None
+    misses: tuple[BarMiss, ...]
+    notes: tuple[str, ...]
+    """What is worth knowing and fails nothing: new in the baseline, better than it."""
+    seconds: float
+    cached: bool
+
+    @property
+    def passed(self) -> bool:
+        return self.error is None and not self.misses
+
+
+@dataclass(frozen=True)
+class CiReport:
+    """All models of a configuration against their bars and the baseline."""
+
+    outcomes: tuple[ModelOutcome, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """0 all well, 1 a model could not be checked, 2 a bar was missed or coverage fell."""
+        if any(outcome.error is not None for outcome in self.outcomes):
+            return 1
+        return 2 if any(outcome.misses for outcome in self.outcomes) else 0
