@@ -72,14 +72,18 @@ class Adapter:
         return [self._real(spec, leaves[spec.leaf]) for spec in self.inputs]
 
     def _real(self, spec: InputSpec, given: Any) -> NDArray[Any]:
-        array = given.detach().cpu().numpy() if isinstance(given, torch.Tensor) else np.asarray(given)
+        array = _as_array(given)
         if tuple(array.shape) != spec.shape:
             raise InputError(f"input '{spec.name}' has shape {list(array.shape)}, the model takes {list(spec.shape)}")
-        if array.dtype.name != spec.dtype and array.dtype.kind != np.dtype(spec.tensor.dtype).kind:
+        if (
+            array.dtype.name not in (spec.dtype, spec.tensor.dtype)
+            and array.dtype.kind != np.dtype(spec.tensor.dtype).kind
+        ):
             raise InputError(f"input '{spec.name}' is {array.dtype.name}, the model takes {spec.dtype}")
         if spec.dtype == "int64" and array.size and not (array.min() >= -(2**31) and array.max() < 2**31):
             raise InputError(f"input '{spec.name}' holds integers outside int32, which the file cannot hold")
-        return np.ascontiguousarray(array.transpose(spec.order).astype(spec.tensor.dtype, copy=False))
+        # Not ascontiguousarray, which gives a 0-d array an axis.
+        return np.require(array.transpose(spec.order).astype(spec.tensor.dtype, copy=False), requirements="C")
 
     def stored(self, real: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
         """Quantize what the file holds as integers of a scale."""
@@ -98,7 +102,7 @@ class Adapter:
                 results.append(self._passed(spec, leaves))
                 continue
             dtype_and_quantization = self.stored_outputs[position]
-            array = stored[position]
+            array = np.asarray(stored[position])  # the runtime gives 0-d results as NumPy numbers
             position += 1
             if dtype_and_quantization[1] is not None:
                 array = dtype_and_quantization[1].dequantize(array)
@@ -109,7 +113,7 @@ class Adapter:
         if spec.input_index is None:
             return spec.constant
         given = leaves[self.inputs[spec.input_index].leaf]
-        return given.detach().cpu().numpy() if isinstance(given, torch.Tensor) else np.asarray(given)
+        return _as_array(given)
 
     def rebuild(self, flat: Sequence[Any], *, as_torch: bool) -> Any:
         """The flattened outputs in the model's own dtypes and nesting."""
@@ -120,8 +124,16 @@ class Adapter:
         return pytree.tree_unflatten(leaves, self.out_structure)
 
 
+def _as_array(given: Any) -> NDArray[Any]:
+    if not isinstance(given, torch.Tensor):
+        return np.asarray(given)
+    tensor = given.detach().cpu()
+    # NumPy has no bfloat16; float32 holds all its values.
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+
+
 def _convert(array: NDArray[Any], dtype: str, as_torch: bool) -> Any:
     if as_torch:
         return torch.from_numpy(np.array(array)).to(getattr(torch, dtype))
     # NumPy has no bfloat16; float32 holds all its values.
-    return np.ascontiguousarray(array.astype("float32" if dtype == "bfloat16" else dtype, copy=False))
+    return np.require(array.astype("float32" if dtype == "bfloat16" else dtype, copy=False), requirements="C")

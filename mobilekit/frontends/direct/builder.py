@@ -23,6 +23,8 @@ class Builder:
         self.graph = Graph(name=name)
         self.scope = ""
         self.source: SourceLocation | None = None
+        self.expected: Any = None
+        """What PyTorch gives for the op being lowered: a tensor without data (or a nesting of them)."""
         self.narrowed: list[str] = []
         """Values that are int64 in PyTorch and int32 in the file."""
         self._names: dict[str, int] = {}
@@ -41,8 +43,9 @@ class Builder:
         data = np.asarray(array)
         if data.dtype == np.int64:
             if data.size and (data.min() < _INT32.min or data.max() > _INT32.max):
-                # The sentinels of "no limit" in masks and slices mean the ends of the range.
-                raise UnsupportedError(f"constant {name or self.scope} holds integers outside int32")
+                raise UnsupportedError(
+                    "it holds integers outside int32, which the file computes in", "keep such numbers below 2**31"
+                )
             data = data.astype(np.int32)
         elif data.dtype == np.float64:
             data = data.astype(np.float32)

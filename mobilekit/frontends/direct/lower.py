@@ -12,11 +12,15 @@ import torch
 from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind, OutputKind
 from torch.export.graph_signature import InputSpec as InputSpecification
+from torch.utils import _pytree as pytree
 
 from mobilekit.errors import UnsupportedOp, UnsupportedOpsError
 from mobilekit.frontends.direct.builder import Builder
 from mobilekit.frontends.direct.capture import module_path, source_of
-from mobilekit.frontends.direct.registry import UnsupportedError, lowerings
+from mobilekit.frontends.direct.decompose import decompose
+from mobilekit.frontends.direct.dtypes import name_of, stored
+from mobilekit.frontends.direct.ops.cast import cast
+from mobilekit.frontends.direct.registry import Lowering, UnsupportedError, lowerings
 from mobilekit.frontends.direct.suggestions import suggestion_for
 from mobilekit.frontends.direct.values import Order, Value, channels_last_order, identity_order
 from mobilekit.graph.ir import Graph, Signature, Tensor
@@ -99,6 +103,8 @@ class _Walk:
         self.inputs: list[InputSpec] = []
         self.unsupported: list[UnsupportedOp] = []
         self.table = lowerings()
+        self._whole: torch.fx.Node | None = None
+        """The node of the program whose pieces are being lowered."""
 
     def run(self) -> Lowered:
         self._bind_placeholders()
@@ -135,12 +141,18 @@ class _Walk:
         tensor = self.program.state_dict.get(target, self.program.constants.get(target))
         if spec.kind == InputKind.BUFFER and target in self.program.graph_signature.buffers_to_mutate.values():
             self._refuse(node, "a buffer that changes in forward", f"buffer '{target}' is written in forward", None)
-        return None if tensor is None else self._parameter(tensor, target)
+        if tensor is None:
+            return None
+        try:
+            return self._parameter(tensor, target)
+        except UnsupportedError as refusal:
+            stand_in: Value = self._refuse(node, f"the constant '{target}'", refusal.reason, refusal.suggestion)
+            return stand_in
 
     def _parameter(self, tensor: torch.Tensor, name: str) -> Value:
         detached = tensor.detach()
-        dtype = _dtype(detached.dtype)
-        if detached.dtype == torch.bfloat16:
+        dtype = name_of(detached.dtype)
+        if detached.dtype in (torch.bfloat16, torch.float16):
             detached = detached.float()
         return self.builder.constant_value(detached.contiguous().numpy(), name, dtype)
 
@@ -148,14 +160,14 @@ class _Walk:
         example = node.meta.get("val")
         if not isinstance(example, torch.Tensor):
             return example  # a Python number or None: a constant of the program
-        shape, dtype = _static_shape(example), _dtype(example.dtype)
+        shape, dtype = _static_shape(example), name_of(example.dtype)
         order = channels_last_order(len(shape)) if _feeds_image_op(node) else identity_order(len(shape))
         name = self.builder.unique_name(node.name)
         if dtype == "int64":
             self.builder.narrowed.append(name)
-        tensor = Tensor(name, tuple(shape[axis] for axis in order), _stored(dtype))
+        tensor = Tensor(name, tuple(shape[axis] for axis in order), stored(dtype))
         self.inputs.append(InputSpec(name, order, shape, dtype, tensor, leaf))
-        return Value(tensor, order, dtype)
+        return self._nothing(example) if _is_empty(example) else Value(tensor, order, dtype)
 
     # -- nodes -------------------------------------------------------------------------------------------------
 
@@ -166,21 +178,73 @@ class _Walk:
         if not isinstance(target, torch._ops.OpOverload):
             return self._refuse(node, str(target), "a call that is no ATen op", None)
         op = f"{target.namespace}.{target._opname}.{target._overloadname}"
+        if self._whole is None:
+            self.builder.scope = _scope(node)
+            self.builder.source = source_of(node)
+        self.builder.expected = node.meta.get("val")
         arguments = self._arguments(node, target)
-        if all(not isinstance(v, Value) or v.is_constant for v in _flat(arguments)) and not target._schema.is_mutable:
-            return self._evaluate(node, target, arguments)
-        self.builder.scope = _scope(node)
-        self.builder.source = source_of(node)
-        lowering = self.table.get(op)
-        if lowering is None:
-            return self._refuse(node, op, "no lowering to TFLite ops", suggestion_for(op))
         try:
-            result = self._checked(node, lowering(self.builder, *arguments))
+            result = self._result(node, target, op, arguments)
         except UnsupportedError as refusal:
-            return self._refuse(node, op, refusal.reason, refusal.suggestion or suggestion_for(op))
+            result = self._refuse(node, op, refusal.reason, refusal.suggestion or suggestion_for(op))
         if target._schema.is_mutable and isinstance(node.args[0], torch.fx.Node):
             self.values[node.args[0]] = result  # an in-place op: later readers see the new value
         return result
+
+    def _result(self, node: torch.fx.Node, target: torch._ops.OpOverload, op: str, arguments: list[Any]) -> Any:
+        if torch.Tag.nondeterministic_seeded in target.tags and op not in self.table:
+            raise UnsupportedError("random numbers differ on every run", "draw them outside and pass them in")
+        if _is_complex(node):
+            raise UnsupportedError("complex numbers", "carry the real and the imaginary part as two tensors")
+        if _is_empty(node.meta.get("val")):
+            return _map_tensors(node.meta["val"], self._nothing)
+        if all(not isinstance(value, Value) or value.is_constant for value in _flat(arguments)):
+            return self._evaluate(node, target, arguments)
+        lowering, in_place = self._lowering(op)
+        if lowering is None:
+            return self._pieces(node, target)
+        result = lowering(self.builder, *arguments)
+        if in_place and isinstance(result, Value):
+            result = cast(self.builder, result, arguments[0].dtype)  # x += y keeps the dtype of x
+        return self._checked(node, result)
+
+    def _lowering(self, op: str) -> tuple[Lowering | None, bool]:
+        """The lowering of an op; an in-place op is that of its functional twin (``aten.add_.Tensor``)."""
+        if op in self.table:
+            return self.table[op], False
+        namespace, name, overload = op.split(".")
+        twin = f"{namespace}.{name[:-1]}.{overload}"
+        if name.endswith("_") and not name.endswith("__") and twin in self.table:
+            return self.table[twin], True
+        return None, False
+
+    def _pieces(self, node: torch.fx.Node, target: torch._ops.OpOverload) -> Any:
+        """An op without a lowering, through those of the ops that it consists of."""
+        args, kwargs = torch.fx.map_arg((node.args, node.kwargs), lambda argument: argument.meta["val"])
+        pieces = decompose(target, args, kwargs)
+        if pieces is None:
+            raise UnsupportedError("no lowering to TFLite ops")
+        given = [raw for raw in pytree.tree_leaves((node.args, node.kwargs)) if isinstance(raw, torch.fx.Node)]
+        given = [raw for raw in given if isinstance(raw.meta["val"], torch.Tensor)]
+        placeholders = [piece for piece in pieces.graph.nodes if piece.op == "placeholder"]
+        for placeholder, raw in zip(placeholders, given, strict=True):
+            self.values[placeholder] = self.values[raw]
+        outer, self._whole = self._whole, self._whole or node
+        try:
+            for piece in pieces.graph.nodes:
+                if piece.op == "call_function":
+                    self.values[piece] = self._call(piece)
+                elif piece.op == "get_attr":
+                    self.values[piece] = self._parameter(getattr(pieces, str(piece.target)), piece.name)
+        finally:
+            self._whole = outer
+        output = next(piece for piece in pieces.graph.nodes if piece.op == "output")
+        return self._checked(node, self._argument(output.args[0]))
+
+    def _nothing(self, example: torch.Tensor) -> Value:
+        """A tensor without elements needs no op: it is a constant."""
+        shape, dtype = _static_shape(example), name_of(example.dtype)
+        return self.builder.constant_value(np.zeros(shape, stored(dtype)), dtype=dtype)
 
     def _arguments(self, node: torch.fx.Node, target: torch._ops.OpOverload) -> list[Any]:
         """All arguments of the ATen schema, in its order, defaults filled in."""
@@ -217,22 +281,25 @@ class _Walk:
         for value, example in pairs:
             if not isinstance(value, Value) or not isinstance(example, torch.Tensor):
                 continue
-            if value.shape != _static_shape(example) or value.dtype != _dtype(example.dtype):
+            if value.shape != _static_shape(example) or value.dtype != name_of(example.dtype):
                 raise AssertionError(
                     f"the lowering of {node.target} gives {value.dtype}{list(value.shape)}, PyTorch gives "
-                    f"{_dtype(example.dtype)}{list(example.shape)} (node {node.name})"
+                    f"{name_of(example.dtype)}{list(example.shape)} (node {node.name})"
                 )
         return result
 
     def _refuse(self, node: torch.fx.Node, op: str, reason: str, suggestion: str | None) -> Any:
         """Note an unsupported op and go on with a stand-in of the right shape, so that all of them are found."""
+        if self._whole is not None:
+            # One piece of an op: the whole op is what the user wrote.
+            raise UnsupportedError(f"it consists of {op}: {reason}", suggestion)
         self.unsupported.append(UnsupportedOp(op, node.name, reason, source_of(node), suggestion))
 
         def stand_in(example: torch.Tensor) -> Value:
-            shape = _static_shape(example)
-            tensor = Tensor(self.builder.unique_name(node.name), shape, _stored(_dtype(example.dtype)))
+            shape, dtype = _static_shape(example), name_of(example.dtype)
+            tensor = Tensor(self.builder.unique_name(node.name), shape, stored(dtype))
             self.builder.graph.inputs.append(tensor)
-            return Value(tensor, identity_order(len(shape)), _dtype(example.dtype))
+            return Value(tensor, identity_order(len(shape)), dtype)
 
         return _map_tensors(node.meta.get("val"), stand_in)
 
@@ -253,7 +320,8 @@ class _Walk:
         if not isinstance(value, Value):
             return OutputSpec(name, (), (), type(value).__name__, None, constant=value)
         if value.is_constant:
-            array = value.tensor.data
+            assert value.tensor.data is not None
+            array = value.tensor.data.transpose(value.axes(range(value.rank)))
             return OutputSpec(name, (), value.shape, value.dtype, None, constant=array)
         for index, spec in enumerate(self.inputs):
             if spec.tensor is value.tensor:
@@ -303,16 +371,19 @@ def _map_tensors(value: Any, function: Callable[[torch.Tensor], Any]) -> Any:
     return value
 
 
-def _dtype(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
-
-
-def _stored(dtype: str) -> str:
-    return {"int64": "int32", "float64": "float32", "bfloat16": "float32"}.get(dtype, dtype)
-
-
 def _static_shape(example: torch.Tensor) -> tuple[int, ...]:
     return tuple(int(dim) for dim in example.shape)
+
+
+def _is_empty(value: Any) -> bool:
+    """Whether a result is tensors without a single element."""
+    tensors = pytree.tree_leaves(value)
+    return bool(tensors) and all(isinstance(leaf, torch.Tensor) and 0 in leaf.shape for leaf in tensors)
+
+
+def _is_complex(node: torch.fx.Node) -> bool:
+    leaves = pytree.tree_leaves(node.meta.get("val"))
+    return any(isinstance(leaf, torch.Tensor) and leaf.is_complex() for leaf in leaves)
 
 
 def _feeds_image_op(node: torch.fx.Node) -> bool:

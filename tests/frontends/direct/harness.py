@@ -56,7 +56,7 @@ def check_lowering(
     Also checks that shapes and dtypes are PyTorch's, that the graph is well formed before and after the passes, that
     the bytes are the same twice, and that they read back.
     """
-    module = model.eval() if isinstance(model, torch.nn.Module) else Function(model)
+    module = (model if isinstance(model, torch.nn.Module) else Function(model)).eval()
     captured = capture(module, args)
     lowered = lower(captured.program)
     lowered.graph.check()
