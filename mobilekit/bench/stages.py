@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from mobilekit import kernels
 from mobilekit.errors import InputError, ModelLoadError
 from mobilekit.runtime import Interpreter, TensorInfo
-from mobilekit.sidecar import ClassificationSpec, PreprocessSpec, Sidecar
+from mobilekit.sidecar import AffineSpec, ClassificationSpec, PreprocessSpec, Sidecar
+from mobilekit.tasks.classification import Postprocess
 
 _IMAGE_DTYPES = ("int8", "uint8", "int16", "float16", "float32")
 # What a classification file without a sidecar is taken for: logits, of which an app shows five.
@@ -141,29 +142,13 @@ def _answerer(outputs: list[TensorInfo], sidecar: Sidecar | None) -> tuple[Calla
         )
     if scores and (spec is None or isinstance(spec, ClassificationSpec)):
         wanted = spec or ClassificationSpec(k=_DEFAULT_TOP_K)
-        origin = "" if spec else ", defaults"
-        answer = _Classifier(first, min(wanted.k, max(first.shape)), wanted.softmax)
-        return answer, f"{'softmax and ' if wanted.softmax else ''}top-{answer.k} of {max(first.shape)} classes{origin}"
+        affine = AffineSpec(scale=first.scale, zero_point=first.zero_point) if first.scale > 0 else None
+        best = Postprocess(wanted, sidecar.labels if sidecar else None, affine)
+        classes = max(first.shape)
+        words = f"{'softmax and ' if wanted.softmax else ''}top-{min(wanted.k, classes)} of {classes} classes"
+        return lambda interpreter: best(interpreter.output()), words if spec else f"{words}, defaults"
     kind = f"{spec.kind} is not decoded here yet" if spec else "no sidecar says what the outputs mean"
     return _copy_outputs, f"outputs are only copied ({kind})"
-
-
-class _Classifier:
-    """Scores -> (class, probability) of the best k."""
-
-    def __init__(self, output: TensorInfo, k: int, softmax: bool) -> None:
-        self.k = k
-        self._softmax = softmax
-        # The kernels take the scale of int8 scores; float scores have none.
-        quantized = output.dtype == "int8" and output.scale > 0
-        self._scale, self._zero_point = (output.scale, output.zero_point) if quantized else (1.0, 0)
-
-    def __call__(self, interpreter: Interpreter) -> list[tuple[int, float]]:
-        scores = interpreter.output()
-        indices, values = kernels.top_k(scores, self.k, scale=self._scale, zero_point=self._zero_point)
-        if self._softmax:
-            values = kernels.softmax(scores, scale=self._scale, zero_point=self._zero_point)[indices]
-        return list(zip(indices.tolist(), values.tolist(), strict=True))
 
 
 def _copy_outputs(interpreter: Interpreter) -> list[NDArray[Any]]:

@@ -81,9 +81,9 @@ class TestPipeline:
         real = 0.02 * scores[0].astype(np.float64)
         probabilities = np.exp(real - real.max()) / np.exp(real - real.max()).sum()
         best = np.argsort(-probabilities, kind="stable")[:3]
-        assert [index for index, _ in found] == best.tolist()
+        assert [answer.index for answer in found] == best.tolist()
         # float32 softmax of ten classes: far below 1e-6 from float64.
-        assert [p for _, p in found] == pytest.approx(probabilities[best].tolist(), abs=1e-6)
+        assert [answer.probability for answer in found] == pytest.approx(probabilities[best].tolist(), abs=1e-6)
 
     def test_frames_do_not_leak_into_each_other(self) -> None:
         both = pipeline(image_classifier())
@@ -121,11 +121,6 @@ class TestPipeline:
         spec = PreprocessSpec(height=64, width=64, mean=(0.0,), std=(255.0,))
         with pytest.raises(InputError, match="the sidecar says 64x64, input 'image' takes 32x32"):
             pipeline(image_classifier(), sidecar(preprocess=spec))
-
-    def test_a_filter_that_the_kernels_lack_is_an_error(self) -> None:
-        spec = PreprocessSpec(height=32, width=32, filter="bicubic", mean=(0.0,), std=(255.0,))
-        with pytest.raises(InputError, match="filter: expected one of"):
-            pipeline(image_classifier(), sidecar(preprocess=spec))(frame())
 
     def test_classification_of_what_is_no_scores_is_an_error(self) -> None:
         with pytest.raises(

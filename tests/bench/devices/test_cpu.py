@@ -116,8 +116,9 @@ def test_a_slow_worker_loses_frames_and_the_camera_does_not_wait() -> None:
     # 50 ms of work at 60 fps: at most one frame in three is processed, and a loaded machine processes fewer.
     assert len(due) / 8 <= len(recording.frames) <= len(due) / 3 + 1
     for frame in recording.frames:
-        # The latest frame is taken: none waits for longer than one period (plus a late camera thread).
-        assert frame.taken_ns - frame.due_ns < 16.7e6 + 30e6
+        # The latest frame is taken: it waits for one period at most, and 150 ms for what else a loaded machine does.
+        # Were they queued, the last of these would wait for 700 ms.
+        assert frame.taken_ns - frame.due_ns < 16.7e6 + 150e6
         assert frame.inferred_ns - frame.preprocessed_ns >= 35e6
 
 
