@@ -25,6 +25,7 @@ from mobilekit.bench.camera import CAMERAS
 from mobilekit.bench.schema import KIND
 from mobilekit.bench.settings import BenchSettings, parse_frame
 from mobilekit.files import check_writable, write_file
+from mobilekit.interrupts import raise_if_interrupted
 from mobilekit.render.bench_text import bench_text
 from mobilekit.render.json_text import to_json
 
@@ -70,6 +71,7 @@ def command(
     seed: Annotated[int, typer.Option(help="Of the frames and the display's phase.")] = _DEFAULTS.seed,
     list_: Annotated[bool, typer.Option("--list", help="List devices and camera presets, and stop.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and the warnings of libraries.")] = False,
 ) -> None:
     """Measure latency from camera to screen: delivered frames, age of what is shown, and every stage."""
     if list_:
@@ -173,6 +175,7 @@ class _ProgressLine:
             self._write("")
 
     def __call__(self, what: str, share: float) -> None:
+        raise_if_interrupted()  # every long loop of the bench passes here
         now = time.monotonic()
         if not self._wanted or (what == self._what and now - self._printed_s < self._INTERVAL_S):
             return

@@ -143,6 +143,12 @@ class TestBadInput:
         assert err.count("\n") == 1
         assert out == ""
 
+    def test_debug_adds_the_traceback_to_the_line(self, capfd: pytest.CaptureFixture[str]) -> None:
+        assert run("--debug", "--fps", "0") == 1
+        err = capfd.readouterr().err
+        assert "Traceback" in err
+        assert err.splitlines()[-1] == "mobilekit: error: --fps is 0, it must be 1 to 1000"
+
     def test_a_truncated_file(self, classifier_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
         classifier_path.write_bytes(classifier_path.read_bytes()[:600])
         self._check(run(classifier_path), "classifier.tflite' is damaged or truncated", capfd)
