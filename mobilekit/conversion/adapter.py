@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from torch.utils import _pytree as pytree
 
 from mobilekit.errors import InputError
+from mobilekit.frontends.arrays import as_array
 from mobilekit.frontends.direct.lower import InputSpec, Lowered, OutputSpec
+from mobilekit.frontends.source import Source
 from mobilekit.graph.ir import Graph, Quantization
 
 
@@ -31,13 +33,13 @@ class Adapter:
     stored_outputs: tuple[tuple[str, Quantization | None], ...]
 
     @staticmethod
-    def of(lowered: Lowered, program: torch.export.ExportedProgram, graph: Graph) -> Adapter:
+    def of(source: Source, lowered: Lowered, graph: Graph) -> Adapter:
         """For ``graph``, which computes what ``lowered`` does and may be quantized."""
         return Adapter(
             tuple(lowered.inputs),
             tuple(lowered.outputs),
-            program.call_spec.in_spec,
-            program.call_spec.out_spec,
+            source.in_structure,
+            source.out_structure,
             tuple((tensor.dtype, tensor.quantization) for tensor in graph.inputs),
             tuple((tensor.dtype, tensor.quantization) for tensor in graph.outputs),
         )
@@ -72,7 +74,7 @@ class Adapter:
         return [self._real(spec, leaves[spec.leaf]) for spec in self.inputs]
 
     def _real(self, spec: InputSpec, given: Any) -> NDArray[Any]:
-        array = _as_array(given)
+        array = as_array(given)
         if tuple(array.shape) != spec.shape:
             raise InputError(f"input '{spec.name}' has shape {list(array.shape)}, the model takes {list(spec.shape)}")
         if (
@@ -113,7 +115,7 @@ class Adapter:
         if spec.input_index is None:
             return spec.constant
         given = leaves[self.inputs[spec.input_index].leaf]
-        return _as_array(given)
+        return as_array(given)
 
     def rebuild(self, flat: Sequence[Any], *, as_torch: bool) -> Any:
         """The flattened outputs in the model's own dtypes and nesting."""
@@ -122,14 +124,6 @@ class Adapter:
             for array, spec in zip(flat, self.outputs, strict=True)
         ]
         return pytree.tree_unflatten(leaves, self.out_structure)
-
-
-def _as_array(given: Any) -> NDArray[Any]:
-    if not isinstance(given, torch.Tensor):
-        return np.asarray(given)
-    tensor = given.detach().cpu()
-    # NumPy has no bfloat16; float32 holds all its values.
-    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
 
 
 def _convert(array: NDArray[Any], dtype: str, as_torch: bool) -> Any:

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 
 from mobilekit.errors import CalibrationError
-from mobilekit.frontends.direct.lower import InputSpec
+from mobilekit.frontends.source import TensorSignature
 
 # Samples of noise when nothing is given: enough for every tensor to see a range, little enough to cost half a second.
 SYNTHETIC_SAMPLES = 8
 
 
-def calls(data: Iterable[Any], inputs: Sequence[InputSpec]) -> Iterator[tuple[torch.Tensor, ...]]:
+def calls(data: Iterable[Any], inputs: Sequence[TensorSignature]) -> Iterator[tuple[torch.Tensor, ...]]:
     """One tuple of tensors a call of the file, from an iterable of inputs.
 
     An item is a tensor (or array) for a model of one input, a tuple or list of them, or a mapping by input name. Items
@@ -49,7 +49,7 @@ def _noise_like(tensor: torch.Tensor, generator: torch.Generator) -> torch.Tenso
     return torch.randn(tensor.shape, generator=generator).to(tensor.dtype)
 
 
-def _tensors(item: Any, inputs: Sequence[InputSpec], number: int) -> tuple[torch.Tensor, ...]:
+def _tensors(item: Any, inputs: Sequence[TensorSignature], number: int) -> tuple[torch.Tensor, ...]:
     if isinstance(item, Mapping):
         missing = [spec.name for spec in inputs if spec.name not in item]
         if missing:
@@ -66,7 +66,7 @@ def _tensors(item: Any, inputs: Sequence[InputSpec], number: int) -> tuple[torch
     return tuple(_tensor(part, spec, number) for part, spec in zip(parts, inputs, strict=True))
 
 
-def _tensor(part: Any, spec: InputSpec, number: int) -> torch.Tensor:
+def _tensor(part: Any, spec: TensorSignature, number: int) -> torch.Tensor:
     if isinstance(part, np.ndarray):
         part = torch.from_numpy(np.ascontiguousarray(part))
     if not isinstance(part, torch.Tensor):
@@ -89,7 +89,7 @@ def _tensor(part: Any, spec: InputSpec, number: int) -> torch.Tensor:
 
 
 def _split(
-    tensors: tuple[torch.Tensor, ...], inputs: Sequence[InputSpec], number: int
+    tensors: tuple[torch.Tensor, ...], inputs: Sequence[TensorSignature], number: int
 ) -> Iterator[tuple[torch.Tensor, ...]]:
     """Cut a batch into batches of the file's size; a rest that fills no whole one is left out."""
     if all(not spec.shape for spec in inputs):

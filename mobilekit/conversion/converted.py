@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 
@@ -79,15 +78,3 @@ class Converted:
     def __repr__(self) -> str:
         kind = self.report.quantize if self.report.quantize != "none" else "float"
         return f"<Converted {self.report.model} {kind}, {len(self.bytes) / 1e6:.2f} MB, {self.report.backend}>"
-
-
-def as_arrays(outputs: Iterable[Any]) -> list[NDArray[Any]]:
-    """The tensors among flattened outputs of a PyTorch model as NumPy arrays (bfloat16 as float32)."""
-    arrays = []
-    for output in outputs:
-        if isinstance(output, torch.Tensor):
-            tensor = output.detach().cpu()
-            arrays.append((tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy())
-        else:
-            arrays.append(np.asarray(output))
-    return arrays

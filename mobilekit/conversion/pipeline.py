@@ -19,12 +19,14 @@ from mobilekit._version import __version__
 from mobilekit.compat.check import check
 from mobilekit.conversion import calibration as calibration_data
 from mobilekit.conversion.adapter import Adapter
-from mobilekit.conversion.converted import Converted, as_arrays
+from mobilekit.conversion.converted import Converted
+from mobilekit.conversion.inputs import load_source
 from mobilekit.conversion.verify import judge
-from mobilekit.errors import BackendError, InputError, VerificationError
+from mobilekit.errors import BackendError, InputError, MobilekitError, UnsupportedOpsError, VerificationError
 from mobilekit.files import check_writable
-from mobilekit.frontends.direct.capture import Captured, capture
-from mobilekit.frontends.direct.lower import Lowered, lower
+from mobilekit.frontends.backends import BACKENDS, backends
+from mobilekit.frontends.direct.lower import Lowered
+from mobilekit.frontends.source import Source
 from mobilekit.graph.ir import Graph, Quantization
 from mobilekit.graph.passes import run_passes
 from mobilekit.graph.writer import write
@@ -76,45 +78,68 @@ def convert(
     The same arguments give the same bytes. Nothing is downloaded; no global random generator is touched.
     """
     recipe = _recipe(quantize, io_dtype)
-    _check_backend(backend)
+    names = backends(backend)
     if output is not None:
         check_writable(output)
     steps = _Steps(progress)
-
     with steps("capture"):
-        model = _load(model)
-        captured = capture(model, example_inputs, example_kwargs, dynamic_shapes)
+        source = load_source(model, example_inputs, example_kwargs, dynamic_shapes, name)
+    tried: list[tuple[str, MobilekitError]] = []
+    for chosen in names:
+        try:
+            result = _convert(
+                source, chosen, recipe, calibration, tuple(targets), verify, preprocess, postprocess, labels, steps,
+                tuple(f"backend {other} was tried first: {_first_line(error)}" for other, error in tried),
+            )  # fmt: skip
+        except (UnsupportedOpsError, BackendError, VerificationError) as error:
+            tried.append((chosen, error))
+        else:
+            if output is not None:
+                result.save(output)
+            return result
+    raise tried[0][1]
+
+
+def _convert(
+    source: Source,
+    backend: str,
+    recipe: Recipe | None,
+    calibration: Iterable[Any] | None,
+    targets: tuple[str, ...],
+    verify: bool | Iterable[Any],
+    preprocess: PreprocessSpec | None,
+    postprocess: ClassificationSpec | None,
+    labels: Sequence[str] | None,
+    steps: _Steps,
+    notes: tuple[str, ...],
+) -> Converted:
+    """One frontend, and everything that all of them share."""
     with steps("lower"):
-        label = name or _name_of(model)
-        lowered = lower(captured.program, label)
+        lowered = BACKENDS[backend](source, steps.progress)
     with steps("optimise"):
         run_passes(lowered.graph)
     with steps("quantize"):
-        samples = _samples(captured, lowered, calibration, recipe)
-        quantized = _quantize(lowered, captured, samples, recipe, progress) if recipe is not None else None
+        samples = _samples(source, calibration, recipe)
+        quantized = _quantize(source, lowered, samples, recipe, steps.progress) if recipe is not None else None
     with steps("write"):
         graph = lowered.graph if quantized is None else quantized.graph
         graph.description = f"mobilekit {__version__}"
         data = write(graph)
     with steps("check"):
-        compat = check(graph, targets=targets, name=label)
+        compat = check(graph, targets=targets, name=source.name)
     with steps("verify"):
-        adapter = Adapter.of(lowered, captured.program, graph)
+        adapter = Adapter.of(source, lowered, graph)
         verification = None
         if verify is not False:
-            calls, source = _verify_calls(verify, captured, lowered, samples)
-            verification = _verify(model, captured, adapter, data, calls, source, recipe)
+            calls, origin = _verify_calls(verify, source, samples)
+            verification = _verify(source, adapter, data, calls, origin, recipe)
 
-    report = _report(label, recipe, samples, captured, lowered, quantized, data, steps, verification, compat)
-    sidecar = _sidecar(label, data, adapter, report, preprocess, postprocess, labels)
-    result = Converted(data, sidecar, report, adapter, lowered.graph, quantized)
+    report = _report(source, backend, recipe, samples, lowered, quantized, data, steps, verification, compat, notes)
     if verification is not None and not verification.passed and samples.origin != "synthetic":
-        raise VerificationError(
-            f"{label}: the file does not compute what the model computes: " + "; ".join(verification.failures)
-        )
-    if output is not None:
-        result.save(output)
-    return result
+        text = "; ".join(verification.failures)
+        raise VerificationError(f"{source.name}: the file does not compute what the model computes: {text}")
+    sidecar = _sidecar(source.name, data, adapter, report, preprocess, postprocess, labels)
+    return Converted(data, sidecar, report, adapter, lowered.graph, quantized)
 
 
 class _Steps:
@@ -122,12 +147,12 @@ class _Steps:
 
     def __init__(self, progress: Progress | None) -> None:
         self.timings: list[StepTiming] = []
-        self._progress = progress
+        self.progress = progress
 
     @contextlib.contextmanager
     def __call__(self, step: str) -> Iterator[None]:
-        if self._progress is not None:
-            self._progress(step, 0, None)
+        if self.progress is not None:
+            self.progress(step, 0, None)
         wall, cpu = time.perf_counter(), time.process_time()
         yield
         self.timings.append(StepTiming(step, time.perf_counter() - wall, time.process_time() - cpu))
@@ -145,26 +170,8 @@ def _recipe(quantize: str | Recipe | None, io_dtype: str | None) -> Recipe | Non
     return recipe if io_dtype is None else recipe.with_changes(io_dtype=io_dtype)
 
 
-def _check_backend(backend: str) -> None:
-    if backend not in ("auto", "direct"):
-        raise BackendError(f"backend '{backend}' is not known; known are auto, direct")
-
-
-def _load(model: Any) -> torch.nn.Module | ExportedProgram:
-    if isinstance(model, (torch.nn.Module, ExportedProgram)):
-        return model
-    if isinstance(model, (str, Path)):
-        from mobilekit.loading import load_model
-
-        loaded = load_model(str(model)).model
-        if isinstance(loaded, (torch.nn.Module, ExportedProgram)):
-            return loaded
-        raise InputError(f"'{model}' cannot be converted: give an nn.Module, an ExportedProgram or a .pt2 file")
-    raise InputError(f"a {type(model).__name__} is no model: give an nn.Module, an ExportedProgram or a path")
-
-
-def _name_of(model: torch.nn.Module | ExportedProgram) -> str:
-    return "model" if isinstance(model, ExportedProgram) else type(model).__name__
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]
 
 
 # -- steps ---------------------------------------------------------------------------------------------------------
@@ -188,76 +195,56 @@ class _Samples:
             yield call
 
 
-def _samples(
-    captured: Captured, lowered: Lowered, calibration: Iterable[Any] | None, recipe: Recipe | None
-) -> _Samples:
+def _samples(source: Source, calibration: Iterable[Any] | None, recipe: Recipe | None) -> _Samples:
     if recipe is None or not recipe.needs_calibration:
         return _Samples((), None)
     if calibration is not None:
-        return _Samples(calibration_data.calls(calibration, lowered.inputs), "given")
+        return _Samples(calibration_data.calls(calibration, source.inputs), "given")
     warnings.warn(
         f"no calibration data: the {recipe.name} ranges are chosen on synthetic noise, and the accuracy on real "
         "inputs is unknown. Give calibration= some 16 to 128 real inputs",
         SyntheticCalibrationWarning,
-        stacklevel=3,
+        stacklevel=4,
     )
-    return _Samples(calibration_data.synthetic(_example_call(captured, lowered)), "synthetic")
-
-
-def _example_call(captured: Captured, lowered: Lowered) -> Call:
-    leaves = pytree.tree_leaves((captured.example_args, captured.example_kwargs), is_leaf=lambda leaf: leaf is None)
-    return tuple(leaves[spec.leaf] for spec in lowered.inputs)
+    return _Samples(calibration_data.synthetic(source.example_call()), "synthetic")
 
 
 def _quantize(
-    lowered: Lowered, captured: Captured, samples: Iterable[Call], recipe: Recipe, progress: Progress | None
+    source: Source, lowered: Lowered, samples: Iterable[Call], recipe: Recipe, progress: Progress | None
 ) -> QuantizeResult:
-    adapter = Adapter.of(lowered, captured.program, lowered.graph)
+    adapter = Adapter.of(source, lowered, lowered.graph)
     arrays = (adapter.real(adapter.spread(call)) for call in samples)
     return quantize_graph(lowered.graph, arrays, recipe, progress=progress)
 
 
-def _verify_calls(
-    verify: bool | Iterable[Any], captured: Captured, lowered: Lowered, samples: _Samples
-) -> tuple[Iterable[Call], str]:
+def _verify_calls(verify: bool | Iterable[Any], source: Source, samples: _Samples) -> tuple[Iterable[Call], str]:
     """The calls to verify on, and what they are: held-out data if given, else calibration data, else the example."""
     if not isinstance(verify, bool):
-        return calibration_data.calls(verify, lowered.inputs), "held-out"
+        return calibration_data.calls(verify, source.inputs), "held-out"
     if samples.kept:
         return samples.kept, "calibration" if samples.origin == "given" else "synthetic"
     # The example may be all zeros, which hides most mistakes: noise like it goes along.
-    return calibration_data.synthetic(_example_call(captured, lowered))[:3], "example"
+    return calibration_data.synthetic(source.example_call())[:3], "example"
 
 
 def _verify(
-    model: torch.nn.Module | ExportedProgram,
-    captured: Captured,
-    adapter: Adapter,
-    data: bytes,
-    calls: Iterable[Call],
-    source: str,
-    recipe: Recipe | None,
+    source: Source, adapter: Adapter, data: bytes, calls: Iterable[Call], origin: str, recipe: Recipe | None
 ) -> VerificationReport:
     """Run the bytes as a phone would (XNNPACK) and the model itself, call by call."""
-    reference = captured.program.module() if isinstance(model, ExportedProgram) else model
     interpreter = runtime.Interpreter(data)
-    example = pytree.tree_leaves((captured.example_args, captured.example_kwargs), is_leaf=lambda leaf: leaf is None)
 
     def pairs() -> Iterator[tuple[list[Any], list[Any]]]:
         for call in calls:
-            leaves = adapter.spread(call, example)
-            args, kwargs = pytree.tree_unflatten(leaves, adapter.in_structure)
-            with torch.no_grad():
-                expected = as_arrays(pytree.tree_leaves(reference(*args, **kwargs)))
+            leaves = adapter.spread(call, source.example)
             got = adapter.flat_outputs(interpreter.run(adapter.stored(adapter.real(leaves))), leaves)
-            yield expected, got
+            yield source.reference(leaves), got
 
     return judge(
         pairs(),
         [spec.name for spec in adapter.outputs],
         quantized=recipe is not None,
-        data=source,
-        reference=f"torch {torch.__version__} (eager)",
+        data=origin,
+        reference=source.reference_name,
         runtime=f"{runtime.describe()}, xnnpack",
     )
 
@@ -266,16 +253,17 @@ def _verify(
 
 
 def _report(
-    label: str,
+    source: Source,
+    backend: str,
     recipe: Recipe | None,
     samples: _Samples,
-    captured: Captured,
     lowered: Lowered,
     quantized: QuantizeResult | None,
     data: bytes,
     steps: _Steps,
     verification: VerificationReport | None,
     compat: CompatReport,
+    notes: tuple[str, ...],
 ) -> ConversionReport:
     graph = lowered.graph if quantized is None else quantized.graph
     told = []
@@ -284,8 +272,8 @@ def _report(
         if verification is not None:
             told += verification.failures
     return ConversionReport(
-        model=label,
-        backend="direct",
+        model=source.name,
+        backend=backend,
         quantize="none" if recipe is None else recipe.name,
         calibration=samples.origin,
         calibration_samples=0 if quantized is None else quantized.samples,
@@ -299,10 +287,10 @@ def _report(
         timings=tuple(steps.timings),
         verification=verification,
         compat=compat,
-        inferred_inputs=captured.origins,
+        inferred_inputs=source.origins,
         narrowed_int64=tuple(lowered.narrowed),
         warnings=tuple(told),
-        notes=() if quantized is None else quantized.notes,
+        notes=(*notes, *source.notes, *(() if quantized is None else quantized.notes)),
     )
 
 

@@ -12,9 +12,9 @@ from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
 from mobilekit import runtime
-from mobilekit.conversion.converted import as_arrays
 from mobilekit.conversion.verify import judge
 from mobilekit.errors import CaptureError, InputError
+from mobilekit.frontends.arrays import as_arrays
 from mobilekit.graph import reader
 from mobilekit.graph.ir import Quantization
 from mobilekit.results import VerificationReport
@@ -94,9 +94,8 @@ def _match(
         given = specs[number].order if specs is not None and number < len(specs) else None
         order = given if given is not None else _guess(array.shape, info.shape)
         if order is None or tuple(array.shape[axis] for axis in order) != info.shape:
-            raise InputError(
-                f"{kind} {number} ('{info.name}') is {list(info.shape)} in the file and {list(array.shape)} in the model"
-            )
+            shapes = f"{list(info.shape)} in the file and {list(array.shape)} in the model"
+            raise InputError(f"{kind} {number} ('{info.name}') is {shapes}")
         orders.append(order)
     return orders
 

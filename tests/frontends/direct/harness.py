@@ -10,9 +10,9 @@ import torch
 from torch.utils import _pytree as pytree
 
 from mobilekit.conversion.adapter import Adapter
-from mobilekit.conversion.converted import as_arrays
-from mobilekit.frontends.direct.capture import capture
+from mobilekit.frontends.arrays import as_arrays
 from mobilekit.frontends.direct.lower import lower
+from mobilekit.frontends.source import from_torch
 from mobilekit.graph.ir import Graph
 from mobilekit.graph.passes import run_passes
 from mobilekit.graph.reader import read
@@ -57,14 +57,14 @@ def check_lowering(
     the bytes are the same twice, and that they read back.
     """
     module = (model if isinstance(model, torch.nn.Module) else Function(model)).eval()
-    captured = capture(module, args)
-    lowered = lower(captured.program)
+    source = from_torch(module, args)
+    lowered = lower(source.need_program("direct"))
     lowered.graph.check()
     run_passes(lowered.graph)
     data = write(lowered.graph)
     assert write(lowered.graph) == data, "two writes gave different bytes"
     assert str(read(data)), "the file does not read back"
-    adapter = Adapter.of(lowered, captured.program, lowered.graph)
+    adapter = Adapter.of(source, lowered, lowered.graph)
     leaves = adapter.leaves(args)
     with torch.no_grad():
         expected = module(*args)

@@ -1,0 +1,38 @@
+"""Whatever a user calls a model -> a :class:`~mobilekit.frontends.source.Source`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.export import ExportedProgram
+
+from mobilekit.errors import InputError
+from mobilekit.frontends.source import Source, from_torch
+from mobilekit.loading import load_model
+
+
+def load_source(
+    model: torch.nn.Module | ExportedProgram | str | Path,
+    example_inputs: Any = None,
+    example_kwargs: Mapping[str, Any] | None = None,
+    dynamic_shapes: Any = None,
+    name: str | None = None,
+) -> Source:
+    """Load and capture ``model``; every error is a :class:`~mobilekit.errors.MobilekitError` with the user's line."""
+    if isinstance(model, (str, Path)):
+        loaded = load_model(str(model))
+        name = name or loaded.name
+        example_inputs = example_inputs if example_inputs is not None else loaded.example_inputs
+        if loaded.kind == "onnx":
+            from mobilekit.frontends.onnx_model import from_onnx
+
+            return from_onnx(loaded.model, example_inputs, name)
+        model = loaded.model
+    if not isinstance(model, (torch.nn.Module, ExportedProgram)):
+        raise InputError(
+            f"a {type(model).__name__} is no model: give an nn.Module, an ExportedProgram, or a .pt2 or .onnx file"
+        )
+    return from_torch(model, example_inputs, example_kwargs, dynamic_shapes, name)

@@ -1,0 +1,32 @@
+"""The ways in: name -> a function that makes a float graph from a source. ``auto`` tries them in this order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mobilekit.errors import BackendError
+from mobilekit.frontends import litert, onnx2tf
+from mobilekit.frontends.child import Progress
+from mobilekit.frontends.direct.lower import Lowered, lower
+from mobilekit.frontends.source import Source
+
+Backend = Callable[[Source, Progress | None], Lowered]
+
+BACKENDS: dict[str, Backend] = {
+    "direct": lambda source, progress: lower(source.need_program("direct"), source.name),
+    "onnx2tf": lambda source, progress: onnx2tf.convert(source, progress=progress),
+    "litert": lambda source, progress: litert.convert(source, progress=progress),
+}
+_INSTALLED = {"direct": lambda: True, "onnx2tf": onnx2tf.python, "litert": litert.python}
+
+
+def backends(name: str) -> list[str]:
+    """The backends that ``name`` stands for, in order; "auto" stands for those that are installed.
+
+    Raises :class:`BackendError` for a name that is not known.
+    """
+    if name == "auto":
+        return [key for key in BACKENDS if _INSTALLED[key]()]
+    if name not in BACKENDS:
+        raise BackendError(f"backend '{name}' is not known; known are auto, {', '.join(BACKENDS)}")
+    return [name]

@@ -1,0 +1,107 @@
+"""What is to be converted, in a form that every frontend can start from: a PyTorch model or an ONNX file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch.export import ExportedProgram
+from torch.export.graph_signature import InputKind, TensorArgument
+from torch.utils import _pytree as pytree
+
+from mobilekit.errors import BackendError
+from mobilekit.frontends.arrays import as_arrays, dtype_name
+from mobilekit.frontends.direct.capture import capture
+from mobilekit.results import InputOrigin
+
+Reference = Callable[[Sequence[Any]], list[NDArray[Any]]]
+"""Flattened inputs -> flattened outputs as arrays, computed by what the user trusts (PyTorch, ONNX Runtime)."""
+
+
+@dataclass(frozen=True)
+class TensorSignature:
+    """One tensor among the flattened inputs."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    leaf: int
+    """Position among the flattened arguments."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model with an example call, and the reference that a converted file must equal."""
+
+    name: str
+    inputs: tuple[TensorSignature, ...]
+    example: tuple[Any, ...]
+    """The flattened arguments of one call."""
+    in_structure: pytree.TreeSpec
+    out_structure: pytree.TreeSpec
+    reference: Reference = field(repr=False)
+    reference_name: str
+    program: ExportedProgram | None = field(repr=False, default=None)
+    no_program: str = ""
+    """Why there is no captured program, if there is none."""
+    onnx: Path | None = None
+    origins: tuple[InputOrigin, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def need_program(self, backend: str) -> ExportedProgram:
+        if self.program is None:
+            raise BackendError(f"backend '{backend}' needs a captured PyTorch program: {self.no_program}")
+        return self.program
+
+    def example_call(self) -> tuple[Any, ...]:
+        """The example's tensors in the order of :attr:`inputs`."""
+        return tuple(self.example[signature.leaf] for signature in self.inputs)
+
+
+def from_torch(
+    model: torch.nn.Module | ExportedProgram,
+    example_args: Any = None,
+    example_kwargs: Mapping[str, Any] | None = None,
+    dynamic_shapes: Any = None,
+    name: str | None = None,
+) -> Source:
+    """Capture a PyTorch model; errors are those of :func:`~mobilekit.frontends.direct.capture.capture`."""
+    captured = capture(model, example_args, example_kwargs, dynamic_shapes)
+    program = captured.program
+    in_structure = program.call_spec.in_spec
+    runnable = program.module() if isinstance(model, ExportedProgram) else model
+
+    def reference(leaves: Sequence[Any]) -> list[NDArray[Any]]:
+        args, kwargs = pytree.tree_unflatten(list(leaves), in_structure)
+        with torch.no_grad():
+            return as_arrays(pytree.tree_leaves(runnable(*args, **kwargs)))
+
+    return Source(
+        name=name or ("model" if isinstance(model, ExportedProgram) else type(model).__name__),
+        inputs=tuple(_signatures(program)),
+        example=tuple(pytree.tree_flatten((captured.example_args, captured.example_kwargs))[0]),
+        in_structure=in_structure,
+        out_structure=program.call_spec.out_spec,
+        reference=reference,
+        reference_name=f"torch {torch.__version__} (eager)",
+        program=program,
+        origins=captured.origins,
+    )
+
+
+def _signatures(program: ExportedProgram) -> list[TensorSignature]:
+    values = {node.name: node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"}
+    found, leaf = [], 0
+    for spec in program.graph_signature.input_specs:
+        if spec.kind != InputKind.USER_INPUT:
+            continue
+        value = values.get(spec.arg.name)
+        if isinstance(spec.arg, TensorArgument) and isinstance(value, torch.Tensor):
+            shape = tuple(int(dim) for dim in value.shape)
+            found.append(TensorSignature(spec.arg.name, shape, dtype_name(value.dtype), leaf))
+        leaf += 1
+    return found
