@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mobilekit.cli import guarded
+from mobilekit.cli import guarded, leave
 from mobilekit.errors import MobilekitError, ModelLoadError
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def demo(out: Path, seconds: float, quiet: bool) -> int:
         photos = sorted(package_file("foolbox", "data").glob("imagenet_*.jpg"))
 
         converted = convert(model, labels, preprocess, photos, show)
+        show("writing", None)
         converted.save(tflite)
         show("finding the noisy layers", None)
         layers = converted.layer_errors([(tensor,) for tensor in tensors(preprocess, photos[:LAYER_ERROR_PHOTOS])])
@@ -222,4 +223,4 @@ def run_bench(tflite: Path, seconds: float, show: Any) -> BenchReport:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

@@ -17,27 +17,13 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from types import FrameType
+from typing import NoReturn
+
+from mobilekit import interrupts
+from mobilekit.interrupts import EXIT_INTERRUPTED
 
 EXIT_ERROR = 1
-EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE
-
-
-class _Interrupts:
-    """Ctrl-C raises KeyboardInterrupt once and is remembered; the second one ends the process at once.
-
-    Remembered, because a library may turn the KeyboardInterrupt that passes through it into an error of its own.
-    """
-
-    def __init__(self) -> None:
-        self.seen = False
-
-    def __call__(self, _number: int, _frame: FrameType | None) -> None:
-        if self.seen:
-            os._exit(EXIT_INTERRUPTED)
-        self.seen = True
-        raise KeyboardInterrupt
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,9 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def guarded(run: Callable[[], int], *, debug: bool = False) -> int:
     """Call ``run`` and turn whatever it raises into one line on stderr and an exit code."""
-    code = EXIT_INTERRUPTED
-    interrupts = _Interrupts()
-    signal.signal(signal.SIGINT, interrupts)
+    before = interrupts.install()
     try:
         code = run()
         sys.stdout.flush()  # here, where an error can still be told, and not at the end of the interpreter
@@ -59,28 +43,37 @@ def guarded(run: Callable[[], int], *, debug: bool = False) -> int:
         code = _broken_pipe()
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else EXIT_ERROR
+        if isinstance(error.__context__, BrokenPipeError):  # the parser answers a broken pipe with exit(1)
+            code = _broken_pipe()
     except BaseException as error:  # the last line of defence: nothing may reach the user as a traceback
-        if not interrupts.seen and not isinstance(error, KeyboardInterrupt):
-            return _fail(error, debug)
+        stopped = interrupts.interrupted() or isinstance(error, KeyboardInterrupt)
+        code = EXIT_INTERRUPTED if stopped else _fail(error, debug)
+    finally:
+        signal.signal(signal.SIGINT, before)
     # However the KeyboardInterrupt came out: libraries turn it into errors of their own, or into a return value.
-    return _interrupted() if interrupts.seen else code
+    if code == EXIT_INTERRUPTED or interrupts.interrupted():
+        return _say("interrupted", EXIT_INTERRUPTED)
+    return code
 
 
 def _run(words: list[str], debug: bool) -> int:
+    import warnings
+
     from mobilekit.commands import app
 
-    if not debug:
-        import warnings
-
-        # What matters to the user is in the reports; torch's and NumPy's remarks on themselves are not.
-        warnings.simplefilter("ignore")
-    result = app(words, prog_name="mobilekit", standalone_mode=False)
+    with warnings.catch_warnings():
+        if not debug:
+            # What matters to the user is in the reports; torch's and NumPy's remarks on themselves are not.
+            warnings.simplefilter("ignore")
+        result = app(words, prog_name="mobilekit", standalone_mode=False)
     return result if isinstance(result, int) else 0
 
 
 def _fail(error: BaseException, debug: bool) -> int:
     from mobilekit.errors import MobilekitError
 
+    if type(error).__name__ == "Abort" and error.__cause__ is not None:  # how the parser wraps an EOFError
+        error = error.__cause__
     if debug:
         import traceback
 
@@ -106,10 +99,6 @@ def _usage_error(error: object) -> str:
     return f"{message.rstrip('.')} (see {command} -h)"
 
 
-def _interrupted() -> int:
-    return _say("interrupted", EXIT_INTERRUPTED)
-
-
 def _broken_pipe() -> int:
     # Whatever is still in the buffer must not raise again when the interpreter closes stdout.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -125,6 +114,13 @@ def _say(text: str, code: int) -> int:
     return code
 
 
-def script() -> None:
+def script() -> NoReturn:
     """Entry point of the ``mobilekit`` script."""
-    sys.exit(main())
+    leave(main)
+
+
+def leave(run: Callable[[], int]) -> NoReturn:
+    """Run a program whose handling of Ctrl-C is :func:`guarded`'s, and end the process with its exit code."""
+    # What guarded() finds and puts back: once the exit code is decided, Ctrl-C has nothing left to stop.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(run())

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from mobilekit.sidecar import PreprocessSpec
+    from mobilekit.tasks.preprocess import Preprocess
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
@@ -106,6 +107,14 @@ def preprocess_spec(name: str | None, inputs: Sequence[Any] | None) -> Preproces
     _, channels, height, width = shapes[0]
     spec = preset(name, height, width)
     return spec if channels == 3 else spec.model_copy(update={"channels": "gray"})
+
+
+def preprocessor(spec: PreprocessSpec | None) -> Preprocess | None:
+    if spec is None:
+        return None
+    from mobilekit.tasks.preprocess import Preprocess
+
+    return Preprocess(spec)
 
 
 def read_labels(path: Path | None) -> tuple[str, ...] | None:

@@ -18,6 +18,7 @@ from mobilekit.commands.common import (
     examples,
     load_module,
     preprocess_spec,
+    preprocessor,
     print_json,
     print_text,
     read_labels,
@@ -91,6 +92,7 @@ def convert(
             model, quantize, calibration, preprocess, labels, input_shape, io_dtype, target, data, no_verify, show
         )
         page = _page(result, held_out, show) if report else None
+        show("writing", None)
         _write(result, path, report, page)
     if as_json:
         print_json("conversion", result.report)
@@ -130,14 +132,13 @@ def _convert(
     from mobilekit.frontends.direct.capture import infer_inputs
     from mobilekit.sidecar import ClassificationSpec
     from mobilekit.tasks.data import InputFolder
-    from mobilekit.tasks.preprocess import Preprocess
 
     inputs = example_inputs(loaded, shapes)
     seen = inputs
     if preprocess is not None and seen is None and loaded.kind == "module":
         seen, _ = infer_inputs(loaded.model)
     pictures = preprocess_spec(preprocess, seen)
-    maker = None if pictures is None else Preprocess(pictures)
+    maker = preprocessor(pictures)
     given = None if calibration is None else InputFolder(calibration, maker)
     held_out = None if data is None else InputFolder(data, maker)
     result = run(

@@ -19,6 +19,7 @@ from mobilekit.commands.common import (
     examples,
     load_module,
     preprocess_spec,
+    preprocessor,
     print_json,
     print_text,
 )
@@ -108,8 +109,7 @@ def _calls(
     import torch
 
     from mobilekit.tasks.data import InputFolder
-    from mobilekit.tasks.preprocess import Preprocess
 
     spec = preprocess_spec(preprocess, inputs) or (sidecar.preprocess if sidecar is not None else None)
-    folder = InputFolder(data, None if spec is None else Preprocess(spec))
+    folder = InputFolder(data, preprocessor(spec))
     return ((torch.from_numpy(array),) for array in folder), f"{len(folder)} files of {data}"

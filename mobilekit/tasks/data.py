@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mobilekit.errors import CalibrationError, InputError
 from mobilekit.tasks.images import SUFFIXES, read_image
-from mobilekit.tasks.preprocess import Preprocess
+
+if TYPE_CHECKING:
+    from mobilekit.tasks.preprocess import Preprocess
 
 
 class InputFolder:
