@@ -8,64 +8,11 @@
 
 #include <string.h>
 
+#include "geometry.h"
 #include "row_ops.h"
 
 namespace mobilekit {
 namespace {
-
-bool is_finite(double x) { return x - x == 0.0; }
-
-// One axis of the picture: output sample i comes from source samples index(i), index(i) + 1.
-struct Axis {
-  double start, length;  // crop, in source pixels
-  int low, high;         // first and last source pixel that may be read
-  int count;             // samples of the picture
-  bool reversed;
-  int32_t filter;
-};
-
-struct Tap {
-  int index;
-  int weight;  // of index + 1, in 1/128; 0 at the last pixel
-};
-
-int floor_to_int(double x) {  // |x| < 2^25 here
-  const int whole = static_cast<int>(x);
-  return whole > x ? whole - 1 : whole;
-}
-
-int clamp_int(int x, int low, int high) { return x < low ? low : x > high ? high : x; }
-
-Tap tap_of(const Axis& axis, int i) {
-  if (axis.reversed) i = axis.count - 1 - i;
-  double at;
-  switch (axis.filter) {
-    case MK_FILTER_NEAREST:
-      return {clamp_int(floor_to_int(axis.start + (i + 0.5) * axis.length / axis.count), axis.low, axis.high), 0};
-    case MK_FILTER_BILINEAR_ALIGN_CORNERS:
-      at = axis.count == 1 ? axis.start : axis.start + i * (axis.length - 1) / (axis.count - 1);
-      break;
-    default:
-      at = axis.start + (i + 0.5) * axis.length / axis.count - 0.5;
-  }
-  if (at <= axis.low) return {axis.low, 0};
-  if (at >= axis.high) return {axis.high, 0};
-  Tap tap;
-  tap.index = floor_to_int(at);
-  tap.weight = static_cast<int>((at - tap.index) * 128.0 + 0.5);
-  if (tap.weight == 128) tap = {tap.index + 1, 0};  // at < high, so index + 1 exists
-  return tap;
-}
-
-Axis make_axis(double start, double length, int size, int count, bool reversed, int32_t filter) {
-  Axis axis = {start, length, 0, 0, count, reversed, filter};
-  const double end = start + length;
-  axis.low = floor_to_int(start);
-  axis.high = floor_to_int(end);
-  if (axis.high == end) --axis.high;  // the last pixel that the crop touches
-  axis.high = clamp_int(axis.high, axis.low, size - 1);
-  return axis;
-}
 
 // What the crop, the turn and the sizes come to.
 struct Plan {
@@ -112,6 +59,9 @@ int pixel_bytes(int32_t format) {
   return 1;
 }
 
+// Entries of a column's weights: padded with zeros to what vector code takes at a time.
+int weight_stride(const Plan& plan) { return round_up(max_weights(plan.columns), kWeightBlock); }
+
 // Hands out pieces of the caller's scratch; with no base it only counts them.
 class Scratch {
  public:
@@ -142,6 +92,11 @@ struct Buffers {
   uint8_t* chroma_row;  // blended chroma, U and V interleaved
   uint8_t* chroma[2];   // blended U and V before they are interleaved
   int16_t* level[3];    // 64 * level
+  int16_t* row_weight;  // filters that average: weights of one row
+  int32_t* first;       // and of the columns, with the first pixel of each
+  int16_t* column_weight;
+  int32_t* chroma_first;
+  int16_t* chroma_column_weight;
   uint8_t* band[3];     // converted rows of a band, `band_stride` bytes apart
   int64_t band_stride;
 };
@@ -150,18 +105,31 @@ Buffers lay_out(Scratch& scratch, const mk_preprocess_args& a, const Plan& plan,
   Buffers b = {};
   const int padded = round_up(plan.columns.count, kPad);
   const int64_t row_bytes = int64_t{plan.x_count} * pixel_bytes(a.image.format) + kOverread;
+  const bool average = averages(a.filter), chroma = a.image.format == MK_FORMAT_YUV420 && plan.channels == 3;
   const int64_t prepared = ops.prepared_bytes ? ops.prepared_bytes(padded) : 0;
-  b.index = scratch.take<int32_t>(padded);
-  b.weight = scratch.take<uint8_t>(padded);
-  b.prepared = scratch.take<uint8_t>(prepared);
+  if (average) {
+    b.row_weight = scratch.take<int16_t>(max_weights(plan.rows));
+    b.first = scratch.take<int32_t>(padded);
+    b.column_weight = scratch.take<int16_t>(int64_t{padded} * weight_stride(plan));
+    if (chroma) {
+      b.chroma_first = scratch.take<int32_t>(padded);
+      b.chroma_column_weight = scratch.take<int16_t>(int64_t{padded} * weight_stride(plan));
+    }
+  } else {
+    b.index = scratch.take<int32_t>(padded);
+    b.weight = scratch.take<uint8_t>(padded);
+    b.prepared = scratch.take<uint8_t>(prepared);
+    if (chroma) {
+      b.chroma_index = scratch.take<int32_t>(padded);
+      b.chroma_weight = scratch.take<uint8_t>(padded);
+      b.chroma_prepared = scratch.take<uint8_t>(prepared);
+    }
+  }
   b.row = scratch.take<uint8_t>(row_bytes);
   if (pixel_bytes(a.image.format) > 1) {
     for (uint8_t*& plane : b.plane) plane = scratch.take<uint8_t>(plan.x_count + kOverread);
   }
-  if (a.image.format == MK_FORMAT_YUV420 && plan.channels == 3) {
-    b.chroma_index = scratch.take<int32_t>(padded);
-    b.chroma_weight = scratch.take<uint8_t>(padded);
-    b.chroma_prepared = scratch.take<uint8_t>(prepared);
+  if (chroma) {
     b.chroma_row = scratch.take<uint8_t>(row_bytes + 2);
     for (uint8_t*& plane : b.chroma) plane = scratch.take<uint8_t>(row_bytes + 2);
   }
@@ -215,7 +183,11 @@ class Walk {
   Walk(const mk_preprocess_args& args, const Plan& plan, const Buffers& buffers, const RowOps& ops)
       : a_(args), plan_(plan), b_(buffers), ops_(ops), matrix_(matrix_of(args.color)) {
     if (a_.image.format == MK_FORMAT_YUV420) chroma_ = chroma_of(a_.image);
-    fill_taps();
+    if (averages(args.filter)) {
+      fill_weights();
+    } else {
+      fill_taps();
+    }
   }
 
   void run(int first_part, int end_part) {
@@ -224,9 +196,12 @@ class Walk {
     for (int t = first_part * kBandRows; t < end; t += kBandRows) {
       const int rows = end - t < kBandRows ? end - t : kBandRows;
       for (int i = 0; i < rows; ++i) {
-        const Tap tap = tap_of(plan_.rows, t + i);
-        const Tap next = t + i + 1 < end ? tap_of(plan_.rows, t + i + 1) : tap;
-        load_levels(tap, next);
+        if (averages(a_.filter)) {
+          average_levels(t + i);
+        } else {
+          const Tap tap = tap_of(plan_.rows, t + i);
+          load_levels(tap, t + i + 1 < end ? tap_of(plan_.rows, t + i + 1) : tap);
+        }
         if (plan_.transposed) {
           for (int c = 0; c < plan_.channels; ++c) convert(c, b_.band[c] + i * b_.band_stride);
         } else {
@@ -257,6 +232,70 @@ class Walk {
       chroma_taps_ = {count, padded, 2, b_.chroma_index, b_.chroma_weight, b_.chroma_prepared};
       if (ops_.prepare_taps) ops_.prepare_taps(&chroma_taps_);
     }
+  }
+
+  void fill_weights() {
+    const int count = plan_.columns.count, padded = round_up(count, kPad), stride = weight_stride(plan_);
+    const bool chroma = b_.chroma_first != nullptr;
+    memset(b_.column_weight, 0, static_cast<size_t>(padded) * static_cast<size_t>(stride) * sizeof(int16_t));
+    if (chroma) {
+      memset(b_.chroma_column_weight, 0, static_cast<size_t>(padded) * static_cast<size_t>(stride) * sizeof(int16_t));
+    }
+    for (int i = 0; i < padded; ++i) {
+      int16_t* const weights = b_.column_weight + int64_t{i} * stride;
+      const Range range = weights_of(plan_.columns, i < count ? i : count - 1, weights);
+      b_.first[i] = range.first - plan_.x_low;
+      if (chroma) {
+        int16_t* const folded = b_.chroma_column_weight + int64_t{i} * stride;
+        memcpy(folded, weights, static_cast<size_t>(range.count) * sizeof(int16_t));
+        const Range pairs = fold_to_chroma(range, folded);
+        memset(folded + pairs.count, 0, static_cast<size_t>(range.count - pairs.count) * sizeof(int16_t));
+        b_.chroma_first[i] = pairs.first - plan_.x_low / 2;
+      }
+    }
+    weighted_ = {padded, stride, b_.first, b_.column_weight};
+    chroma_weighted_ = {padded, stride, b_.chroma_first, b_.chroma_column_weight};
+  }
+
+  // As load_levels, with a filter that averages.
+  void average_levels(int t) {
+    const int step = pixel_bytes(a_.image.format);
+    const Range range = weights_of(plan_.rows, t, b_.row_weight);
+    ops_.weigh_rows(b_.row, source_row(0, range.first, int64_t{plan_.x_low} * step), a_.image.row_stride[0],
+                    int64_t{plan_.x_count} * step, b_.row_weight, range.count);
+    if (step > 1) {
+      const bool swap = a_.image.format == MK_FORMAT_BGR || a_.image.format == MK_FORMAT_BGRA;
+      ops_.split_pixels(b_.plane, b_.row, plan_.x_count, step);
+      for (int c = 0; c < 3; ++c) ops_.weigh_columns(b_.level[swap ? 2 - c : c], b_.plane[c], weighted_);
+      if (plan_.channels == 1) ops_.rgb_to_gray(b_.level[0], b_.level[1], b_.level[2], weighted_.padded);
+      return;
+    }
+    ops_.weigh_columns(b_.level[0], b_.row, weighted_);
+    if (a_.image.format == MK_FORMAT_GRAY) return;
+    if (plan_.channels == 1) {
+      ops_.luma_to_gray(b_.level[0], weighted_.padded, matrix_);
+      return;
+    }
+    average_chroma(fold_to_chroma(range, b_.row_weight));
+    ops_.yuv_to_rgb(b_.level[0], b_.level[1], b_.level[2], weighted_.padded, matrix_);
+  }
+
+  void average_chroma(Range rows) {
+    const int64_t pairs = (plan_.x_count + 1) / 2, first_pair = plan_.x_low / 2;
+    const int step = a_.image.chroma_pixel_stride;
+    if (chroma_.interleaved) {
+      const uint8_t* const source = chroma_.base + rows.first * a_.image.row_stride[1] + 2 * first_pair;
+      ops_.weigh_rows(b_.chroma_row, source, a_.image.row_stride[1], 2 * pairs, b_.row_weight, rows.count);
+      const int first = chroma_.v_first ? 1 : 0;
+      ops_.split_pairs(b_.chroma[first], b_.chroma[1 - first], b_.chroma_row, pairs);
+    } else {
+      for (int p = 0; p < 2; ++p) {
+        ops_.weigh_rows(b_.chroma[p], source_row(p + 1, rows.first, first_pair * step), a_.image.row_stride[p + 1],
+                        (pairs - 1) * step + 1, b_.row_weight, rows.count);
+        for (int64_t i = 1; step == 2 && i < pairs; ++i) b_.chroma[p][i] = b_.chroma[p][2 * i];
+      }
+    }
+    for (int p = 0; p < 2; ++p) ops_.weigh_columns(b_.level[p + 1], b_.chroma[p], chroma_weighted_);
   }
 
   const uint8_t* source_row(int plane, int y, int64_t offset) const {
@@ -393,6 +432,7 @@ class Walk {
   const Matrix matrix_;
   Chroma chroma_ = {};
   Taps taps_, chroma_taps_;
+  WeightedTaps weighted_ = {}, chroma_weighted_ = {};
   Tap chroma_at_ = {-1, 0};
 };
 
@@ -433,7 +473,7 @@ int32_t mk_preprocess_check(const mk_preprocess_args* args) {
     return MK_ERROR_CROP;
   }
   if (a.rotation != 0 && a.rotation != 90 && a.rotation != 180 && a.rotation != 270) return MK_ERROR_ROTATION;
-  if (a.filter < MK_FILTER_NEAREST || a.filter > MK_FILTER_BILINEAR_ALIGN_CORNERS) return MK_ERROR_FILTER;
+  if (a.filter < MK_FILTER_NEAREST || a.filter > MK_FILTER_BICUBIC) return MK_ERROR_FILTER;
   if (a.color < MK_COLOR_BT601_FULL || a.color > MK_COLOR_BT709_LIMITED) return MK_ERROR_COLOR;
   if (a.channels < MK_CHANNELS_RGB || a.channels > MK_CHANNELS_GRAY) return MK_ERROR_CHANNELS;
   if (a.dtype < MK_DTYPE_INT8 || a.dtype > MK_DTYPE_FLOAT16) return MK_ERROR_DTYPE;
@@ -444,6 +484,10 @@ int32_t mk_preprocess_check(const mk_preprocess_args* args) {
   if (a.rect_width < 1 || a.rect_height < 1 || a.rect_x < 0 || a.rect_y < 0 ||
       a.rect_width > a.out_width - a.rect_x || a.rect_height > a.out_height - a.rect_y) {
     return MK_ERROR_RANGE;
+  }
+  if (averages(a.filter)) {
+    const Plan plan = make_plan(a);
+    if (max_weights(plan.columns) > kMaxWeights || max_weights(plan.rows) > kMaxWeights) return MK_ERROR_FILTER;
   }
   const int channels = a.channels == MK_CHANNELS_GRAY ? 1 : 3;
   for (int c = 0; c < channels; ++c) {

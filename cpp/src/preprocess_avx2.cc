@@ -251,6 +251,77 @@ void sample_pairs(int16_t* first, int16_t* second, const uint8_t* row, const Tap
   sample_any<2>(planes, row, taps);
 }
 
+// ---- Filters that average ------------------------------------------------------------------------------------------
+
+// Sums of 32 columns: byte pairs of two rows widened to words, so that madd takes both weights at once.
+struct Sums {
+  __m256i part[4];
+};
+
+inline void add_row_pair(Sums& sums, __m256i a, __m256i b, __m256i weights) {
+  const __m256i zero = _mm256_setzero_si256();
+  const __m256i low = _mm256_unpacklo_epi8(a, b), high = _mm256_unpackhi_epi8(a, b);
+  const __m256i words[4] = {_mm256_unpacklo_epi8(low, zero), _mm256_unpackhi_epi8(low, zero),
+                            _mm256_unpacklo_epi8(high, zero), _mm256_unpackhi_epi8(high, zero)};
+  for (int k = 0; k < 4; ++k) sums.part[k] = _mm256_add_epi32(sums.part[k], _mm256_madd_epi16(words[k], weights));
+}
+
+void weigh_rows(uint8_t* dst, const uint8_t* first, int64_t stride, int64_t n, const int16_t* weights, int count) {
+  if (n < 32) {
+    scalar::weigh_rows(dst, first, stride, n, weights, count);
+    return;
+  }
+  for (int64_t i = 0; i < n; i += 32) {
+    if (i + 32 > n) i = n - 32;  // the last 32 again; dst is no input
+    Sums sums;
+    for (__m256i& part : sums.part) part = _mm256_set1_epi32(1 << 13);
+    for (int k = 0; k < count; k += 2) {
+      const bool pair = k + 1 < count;
+      const uint8_t* const row = first + k * stride + i;
+      const uint32_t packed = static_cast<uint16_t>(weights[k]) |
+                              (pair ? static_cast<uint32_t>(static_cast<uint16_t>(weights[k + 1])) << 16 : 0u);
+      add_row_pair(sums, load(row), load(pair ? row + stride : row), _mm256_set1_epi32(static_cast<int>(packed)));
+    }
+    for (__m256i& part : sums.part) part = _mm256_srai_epi32(part, 14);
+    store(dst + i, _mm256_packus_epi16(_mm256_packs_epi32(sums.part[0], sums.part[1]),
+                                       _mm256_packs_epi32(sums.part[2], sums.part[3])));
+  }
+}
+
+void weigh_columns(int16_t* dst, const uint8_t* row, const WeightedTaps& taps) {
+  const auto products = [&](int i) {
+    const uint8_t* const pixels = row + taps.first[i];
+    const int16_t* const weights = taps.weights + int64_t{i} * taps.stride;
+    __m256i sum = _mm256_setzero_si256();
+    for (int k = 0; k < taps.stride; k += kWeightBlock) {
+      sum = _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_cvtepu8_epi16(load_half(pixels + k)), load(weights + k)));
+    }
+    return sum;
+  };
+  for (int i = 0; i < taps.padded; i += 4) {
+    const __m256i sums = _mm256_hadd_epi32(_mm256_hadd_epi32(products(i), products(i + 1)),
+                                           _mm256_hadd_epi32(products(i + 2), products(i + 3)));
+    const __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+    const __m128i level = _mm_srai_epi32(_mm_add_epi32(sum, _mm_set1_epi32(1 << 7)), 8);
+    const __m128i words = _mm_packs_epi32(level, level);
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(dst + i),
+                     _mm_min_epi16(_mm_max_epi16(words, _mm_setzero_si128()), _mm_set1_epi16(64 * 255)));
+  }
+}
+
+void split_pairs(uint8_t* a, uint8_t* b, const uint8_t* src, int64_t n) {
+  const __m256i even = _mm256_set1_epi16(0xFF);
+  int64_t i = 0;
+  for (; i + 32 <= n; i += 32) {
+    const __m256i x = load(src + 2 * i), y = load(src + 2 * i + 32);
+    const __m256i first = _mm256_packus_epi16(_mm256_and_si256(x, even), _mm256_and_si256(y, even));
+    const __m256i second = _mm256_packus_epi16(_mm256_srli_epi16(x, 8), _mm256_srli_epi16(y, 8));
+    store(a + i, _mm256_permute4x64_epi64(first, 0xD8));
+    store(b + i, _mm256_permute4x64_epi64(second, 0xD8));
+  }
+  scalar::split_pairs(a + i, b + i, src + 2 * i, n - i);
+}
+
 // ---- Colour --------------------------------------------------------------------------------------------------------
 
 __m256i clamp_level(__m256i x) {
@@ -502,6 +573,9 @@ const RowOps kRowOpsAvx2 = {
     prepare_taps,
     sample,
     sample_pairs,
+    weigh_rows,
+    weigh_columns,
+    split_pairs,
     yuv_to_rgb,
     luma_to_gray,
     rgb_to_gray,

@@ -308,6 +308,16 @@ void split_pixels(uint8_t* const plane[3], const uint8_t* src, int64_t n, int pi
   kRowOpsAvx2.split_pixels(plane, src, n, pixel_bytes);
 }
 
+void weigh_rows(uint8_t* dst, const uint8_t* first, int64_t stride, int64_t n, const int16_t* weights, int count) {
+  kRowOpsAvx2.weigh_rows(dst, first, stride, n, weights, count);
+}
+
+void weigh_columns(int16_t* dst, const uint8_t* row, const WeightedTaps& taps) {
+  kRowOpsAvx2.weigh_columns(dst, row, taps);
+}
+
+void split_pairs(uint8_t* a, uint8_t* b, const uint8_t* src, int64_t n) { kRowOpsAvx2.split_pairs(a, b, src, n); }
+
 void luma_to_gray(int16_t* y, int n, const Matrix& matrix) { kRowOpsAvx2.luma_to_gray(y, n, matrix); }
 
 void rgb_to_gray(int16_t* r, const int16_t* g, const int16_t* b, int n) { kRowOpsAvx2.rgb_to_gray(r, g, b, n); }
@@ -322,6 +332,9 @@ constexpr RowOps kRowOpsAvx512 = {
     prepare_taps,
     sample,
     sample_pairs,
+    weigh_rows,
+    weigh_columns,
+    split_pairs,
     yuv_to_rgb,
     luma_to_gray,
     rgb_to_gray,

@@ -176,6 +176,58 @@ void sample_pairs(int16_t* first, int16_t* second, const uint8_t* row, const Tap
   sample_any<2>(planes, row, taps);
 }
 
+// ---- Filters that average ------------------------------------------------------------------------------------------
+
+void weigh_rows(uint8_t* dst, const uint8_t* first, int64_t stride, int64_t n, const int16_t* weights, int count) {
+  if (n < 16) {
+    scalar::weigh_rows(dst, first, stride, n, weights, count);
+    return;
+  }
+  for (int64_t i = 0; i < n; i += 16) {
+    if (i + 16 > n) i = n - 16;  // the last 16 again; dst is no input
+    int32x4_t sum[4];
+    for (int32x4_t& part : sum) part = vdupq_n_s32(1 << 13);
+    for (int k = 0; k < count; ++k) {
+      const uint8x16_t row = vld1q_u8(first + k * stride + i);
+      const int16x8_t low = vreinterpretq_s16_u16(vmovl_u8(vget_low_u8(row)));
+      const int16x8_t high = vreinterpretq_s16_u16(vmovl_u8(vget_high_u8(row)));
+      sum[0] = vmlal_n_s16(sum[0], vget_low_s16(low), weights[k]);
+      sum[1] = vmlal_n_s16(sum[1], vget_high_s16(low), weights[k]);
+      sum[2] = vmlal_n_s16(sum[2], vget_low_s16(high), weights[k]);
+      sum[3] = vmlal_n_s16(sum[3], vget_high_s16(high), weights[k]);
+    }
+    for (int32x4_t& part : sum) part = vshrq_n_s32(part, 14);
+    const int16x8_t low = vcombine_s16(vqmovn_s32(sum[0]), vqmovn_s32(sum[1]));
+    const int16x8_t high = vcombine_s16(vqmovn_s32(sum[2]), vqmovn_s32(sum[3]));
+    vst1q_u8(dst + i, vcombine_u8(vqmovun_s16(low), vqmovun_s16(high)));
+  }
+}
+
+void weigh_columns(int16_t* dst, const uint8_t* row, const WeightedTaps& taps) {
+  for (int i = 0; i < taps.padded; ++i) {
+    const uint8_t* const pixels = row + taps.first[i];
+    const int16_t* const weights = taps.weights + int64_t{i} * taps.stride;
+    int32x4_t sum = vdupq_n_s32(0);
+    for (int k = 0; k < taps.stride; k += 8) {
+      const int16x8_t x = vreinterpretq_s16_u16(vmovl_u8(vld1_u8(pixels + k))), w = vld1q_s16(weights + k);
+      sum = vmlal_s16(sum, vget_low_s16(x), vget_low_s16(w));
+      sum = vmlal_high_s16(sum, x, w);
+    }
+    const int32_t level = (vaddvq_s32(sum) + (1 << 7)) >> 8;
+    dst[i] = static_cast<int16_t>(level < 0 ? 0 : level > 64 * 255 ? 64 * 255 : level);
+  }
+}
+
+void split_pairs(uint8_t* a, uint8_t* b, const uint8_t* src, int64_t n) {
+  int64_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    const uint8x16x2_t x = vld2q_u8(src + 2 * i);
+    vst1q_u8(a + i, x.val[0]);
+    vst1q_u8(b + i, x.val[1]);
+  }
+  scalar::split_pairs(a + i, b + i, src + 2 * i, n - i);
+}
+
 // ---- Colour --------------------------------------------------------------------------------------------------------
 
 int16x8_t clamp_level(int16x8_t x) { return vminq_s16(vmaxq_s16(x, vdupq_n_s16(0)), vdupq_n_s16(64 * 255)); }
@@ -342,6 +394,9 @@ constexpr RowOps kRowOpsNeon = {
     prepare_taps,
     sample,
     sample_pairs,
+    weigh_rows,
+    weigh_columns,
+    split_pairs,
     yuv_to_rgb,
     luma_to_gray,
     rgb_to_gray,

@@ -63,6 +63,31 @@ void sample_pairs(int16_t* first, int16_t* second, const uint8_t* row, const Tap
   }
 }
 
+void weigh_rows(uint8_t* dst, const uint8_t* first, int64_t stride, int64_t n, const int16_t* weights, int count) {
+  for (int64_t i = 0; i < n; ++i) {
+    int32_t sum = 1 << 13;
+    for (int k = 0; k < count; ++k) sum += first[k * stride + i] * weights[k];
+    const int32_t level = sum >> 14;
+    dst[i] = static_cast<uint8_t>(level < 0 ? 0 : level > 255 ? 255 : level);
+  }
+}
+
+void weigh_columns(int16_t* dst, const uint8_t* row, const WeightedTaps& taps) {
+  for (int i = 0; i < taps.padded; ++i) {
+    const int16_t* const weights = taps.weights + int64_t{i} * taps.stride;
+    int32_t sum = 1 << 7;
+    for (int k = 0; k < taps.stride; ++k) sum += row[taps.first[i] + k] * weights[k];
+    dst[i] = clamp_level(sum >> 8);
+  }
+}
+
+void split_pairs(uint8_t* a, uint8_t* b, const uint8_t* src, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) {
+    a[i] = src[2 * i];
+    b[i] = src[2 * i + 1];
+  }
+}
+
 void yuv_to_rgb(int16_t* y_r, int16_t* u_g, int16_t* v_b, int n, const Matrix& m) {
   for (int i = 0; i < n; ++i) {
     const int16_t y0 = static_cast<int16_t>(y_r[i] - m.luma_offset);
@@ -197,6 +222,9 @@ const RowOps kRowOpsScalar = {
     nullptr,
     scalar::sample,
     scalar::sample_pairs,
+    scalar::weigh_rows,
+    scalar::weigh_columns,
+    scalar::split_pairs,
     scalar::yuv_to_rgb,
     scalar::luma_to_gray,
     scalar::rgb_to_gray,

@@ -34,6 +34,17 @@ struct Taps {
   void* prepared = nullptr;  // tables of the instruction set, filled by prepare_taps
 };
 
+// The columns of a filter that averages: sample i is the sum of row[first[i] + k] * weights[i * stride + k] / 2^14 over k < stride.
+// Holds `padded` samples; weights past the range of a sample are 0, and `stride` is a multiple of kWeightBlock.
+struct WeightedTaps {
+  int padded;
+  int stride;
+  const int32_t* first;
+  const int16_t* weights;
+};
+
+inline constexpr int kWeightBlock = 16;
+
 // Y'CbCr -> R'G'B' in Q15. Y: y + y * luma; R: + 2 v + v * red; G: + u * green_u + v * green_v; B: + 2 u + u * blue. The whole parts (1 and
 // 2) are split off because Q15 ends below 1.
 struct Matrix {
@@ -68,6 +79,13 @@ struct RowOps {
   // The same for two interleaved components.
   void (*sample_pairs)(int16_t* first, int16_t* second, const uint8_t* row, const Taps& taps);
 
+  // dst[i] = clamp((sum of first[k * stride + i] * weights[k], k < count, + 2^13) >> 14) to a byte.
+  void (*weigh_rows)(uint8_t* dst, const uint8_t* first, int64_t stride, int64_t n, const int16_t* weights, int count);
+  // dst[i] = 64 * level of sample i, clamped.
+  void (*weigh_columns)(int16_t* dst, const uint8_t* row, const WeightedTaps& taps);
+  // a[i] = src[2 i], b[i] = src[2 i + 1].
+  void (*split_pairs)(uint8_t* a, uint8_t* b, const uint8_t* src, int64_t n);
+
   // In place on 64 * level, n a multiple of kPad: (y, u, v) -> (r, g, b), clamped to 0 .. 64 * 255.
   void (*yuv_to_rgb)(int16_t* y_r, int16_t* u_g, int16_t* v_b, int n, const Matrix& matrix);
   // y -> gray level; (r, g, b) -> gray level in r.
@@ -97,6 +115,9 @@ void interleave_chroma(uint8_t* dst, const uint8_t* u, const uint8_t* v, int64_t
 void split_pixels(uint8_t* const plane[3], const uint8_t* src, int64_t n, int pixel_bytes);
 void sample(int16_t* dst, const uint8_t* row, const Taps& taps);
 void sample_pairs(int16_t* first, int16_t* second, const uint8_t* row, const Taps& taps);
+void weigh_rows(uint8_t* dst, const uint8_t* first, int64_t stride, int64_t n, const int16_t* weights, int count);
+void weigh_columns(int16_t* dst, const uint8_t* row, const WeightedTaps& taps);
+void split_pairs(uint8_t* a, uint8_t* b, const uint8_t* src, int64_t n);
 void yuv_to_rgb(int16_t* y_r, int16_t* u_g, int16_t* v_b, int n, const Matrix& matrix);
 void luma_to_gray(int16_t* y, int n, const Matrix& matrix);
 void rgb_to_gray(int16_t* r, const int16_t* g, const int16_t* b, int n);

@@ -102,7 +102,7 @@ class Frame {
     args.crop_height = crop[3];
     args.rotation = c.rotation;
     args.mirror = c.mirror;
-    args.filter = index_of({"nearest", "bilinear", "bilinear-align-corners"}, c.filter);
+    args.filter = index_of({"nearest", "bilinear", "bilinear-align-corners", "area", "antialias", "bicubic"}, c.filter);
     args.color = index_of({"bt601-full", "bt601-limited", "bt709-full", "bt709-limited"}, c.color);
     args.out_width = c.out_width;
     args.out_height = c.out_height;

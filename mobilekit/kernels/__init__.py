@@ -82,7 +82,9 @@ def preprocess(
         "pad-right" keeps the aspect at full height, at the left (text lines); "center-crop" cuts to the tensor's
         aspect.
     :param crop_fraction: with "center-crop", the part of the sides to keep; 224/256 for ImageNet's usual crop.
-    :param filter: "bilinear" (half-pixel centres, no antialiasing), "bilinear-align-corners" or "nearest".
+    :param filter: "bilinear" (half-pixel centres, no antialiasing: fastest), "bilinear-align-corners", "nearest"; or
+        one that averages and so does not alias when shrinking: "antialias" (PIL's BILINEAR), "bicubic" (PIL's),
+        "area" (OpenCV's).
     :param color: YUV to RGB: "bt601-full" (Android's default), "bt601-limited", "bt709-full", "bt709-limited".
     :param channels: "rgb", "bgr" or "gray"; by default "gray" for gray images, else "rgb".
     :param mean: in levels (0 to 255), one number or one a channel in the output's order; so is ``std``.

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mobilekit.kernels.image import PIXEL_BYTES, Image
-from mobilekit.kernels.request import PreprocessRequest
+from mobilekit.kernels.request import SUPPORT, PreprocessRequest
 
 Array = npt.NDArray[np.float64]
 
@@ -71,17 +71,47 @@ def axis_taps(start: float, length: float, size: int, count: int, filter: str) -
     return index, at - index
 
 
+def axis_weights(start: float, length: float, size: int, count: int, filter: str) -> Array:
+    """Matrix (count, size) of a filter that averages; every row sums to 1."""
+    low, high = int(np.floor(start)), min(size, int(np.ceil(start + length))) - 1
+    step = max(length / count, 1.0)
+    center = (start + (np.arange(count) + 0.5) * length / count)[:, None]
+    x = np.arange(size, dtype=np.float64)[None, :]
+    distance = np.abs(x + 0.5 - center) / step
+    if filter == "area":
+        weights = np.minimum(x + 1, center + step / 2) - np.maximum(x, center - step / 2)
+    elif filter == "antialias":
+        weights = 1 - distance
+    else:
+        near = (1.5 * distance - 2.5) * distance**2 + 1
+        far = ((-0.5 * distance + 2.5) * distance - 4) * distance + 2
+        weights = np.where(distance < 1, near, np.where(distance < 2, far, 0.0))
+    if filter != "bicubic":
+        weights = np.maximum(weights, 0.0)
+    weights[:, :low] = 0
+    weights[:, high + 1 :] = 0
+    normalized: Array = weights / weights.sum(axis=1, keepdims=True)
+    return normalized
+
+
 def resample(pixels: Array, request: PreprocessRequest) -> Array:
     """Crop, resize, turn and mirror (height, width, channels) levels into the size of the picture."""
     x, y, width, height = request.crop
     turned = request.rotation in (90, 270)
     columns, rows = request.rect[2:] if not turned else request.rect[:1:-1]
-    index, weight = axis_taps(y, height, pixels.shape[0], rows, request.filter)
-    after = np.minimum(index + 1, pixels.shape[0] - 1)
-    pixels = pixels[index] * (1 - weight)[:, None, None] + pixels[after] * weight[:, None, None]
-    index, weight = axis_taps(x, width, pixels.shape[1], columns, request.filter)
-    after = np.minimum(index + 1, pixels.shape[1] - 1)
-    pixels = pixels[:, index] * (1 - weight)[None, :, None] + pixels[:, after] * weight[None, :, None]
+    if request.filter in SUPPORT:
+        # Clamped after the rows, as PIL does: a cubic may overshoot.
+        by_row = axis_weights(y, height, pixels.shape[0], rows, request.filter)
+        pixels = np.clip(np.tensordot(by_row, pixels, axes=(1, 0)), 0, 255)
+        by_column = axis_weights(x, width, pixels.shape[1], columns, request.filter)
+        pixels = np.clip(np.tensordot(by_column, pixels, axes=(1, 1)), 0, 255).transpose(1, 0, 2)
+    else:
+        index, weight = axis_taps(y, height, pixels.shape[0], rows, request.filter)
+        after = np.minimum(index + 1, pixels.shape[0] - 1)
+        pixels = pixels[index] * (1 - weight)[:, None, None] + pixels[after] * weight[:, None, None]
+        index, weight = axis_taps(x, width, pixels.shape[1], columns, request.filter)
+        after = np.minimum(index + 1, pixels.shape[1] - 1)
+        pixels = pixels[:, index] * (1 - weight)[None, :, None] + pixels[:, after] * weight[None, :, None]
     turned_pixels: Array = np.rot90(pixels, k=-request.rotation // 90)
     if request.mirror:
         turned_pixels = turned_pixels[:, ::-1]

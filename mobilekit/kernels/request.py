@@ -16,7 +16,7 @@ from mobilekit.kernels.errors import InputTypeError
 from mobilekit.kernels.image import MAX_SIZE, Image
 
 # Tuples in the order of the enums in cpp/include/mobilekit/{image,preprocess}.h: the position is the number.
-FILTERS = ("nearest", "bilinear", "bilinear-align-corners")
+FILTERS = ("nearest", "bilinear", "bilinear-align-corners", "area", "antialias", "bicubic")
 COLORS = ("bt601-full", "bt601-limited", "bt709-full", "bt709-limited")
 DTYPES = ("int8", "uint8", "float32", "int16", "float16")
 LAYOUTS = ("nhwc", "nchw")
@@ -96,6 +96,8 @@ def make_request(
     if fit in ("letterbox", "pad-right"):
         picture = (box[3], box[2]) if turned else (box[2], box[3])
         rect = letterbox(picture, (height, width)) if fit == "letterbox" else pad_right(picture, (height, width))
+    if filter in SUPPORT:
+        _check_reach(filter, box, (rect[3], rect[2]) if turned else (rect[2], rect[3]))
     depth = 1 if channels == "gray" else 3
     multiply, add = fold_normalization(
         _per_channel("mean", mean, depth), _per_channel("std", std, depth), 1.0 if scale is None else scale, zero_point
@@ -161,6 +163,24 @@ def center_crop(
     return x + (w - cw) / 2, y + (h - ch) / 2, cw, ch
 
 
+SUPPORT = {"area": 0.5, "antialias": 1.0, "bicubic": 2.0}
+"""Half the width of the filters that average, in units of the larger of an input and an output pixel."""
+
+MAX_WEIGHTS = 256
+"""Most source pixels of one sample along an axis, as ``kMaxWeights`` in cpp/src/geometry.h."""
+
+
+def _check_reach(filter: str, box: tuple[float, float, float, float], picture: tuple[int, int]) -> None:
+    """``picture``: (width, height) that the crop becomes, in the orientation of the frame."""
+    for length, count in zip(box[2:], picture, strict=True):
+        span = 2 * SUPPORT[filter] * max(length / count, 1.0) + 2
+        if min(span, length + 2) >= MAX_WEIGHTS + 1:
+            raise InputError(
+                f"filter: {filter} from {length:g} to {count} pixels averages more than {MAX_WEIGHTS} pixels a sample; "
+                "shrink in two steps or use bilinear"
+            )
+
+
 def check_out(out: Any, request: PreprocessRequest) -> npt.NDArray[Any]:
     """``out`` if the kernel can write into it: dtype, shape (with or without the batch axis), contiguous, writable."""
     if not isinstance(out, np.ndarray):
@@ -222,7 +242,8 @@ def _is_number(value: Any) -> bool:
 
 def _per_channel(name: str, value: float | Sequence[float], depth: int) -> tuple[float, ...]:
     try:
-        values = (float(value),) if _is_number(value) else tuple(float(x) for x in value)  # type: ignore[arg-type, union-attr]
+        numbers_given: Any = (value,) if _is_number(value) else value
+        values = tuple(float(x) for x in numbers_given)
     except (TypeError, ValueError):
         raise InputTypeError(f"{name}: expected a number or {depth} of them, got {value!r}") from None
     if len(values) == 1:

@@ -18,7 +18,9 @@ def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 PRINT = "from mobilekit import kernels; print(kernels.describe())"
-needs_native = pytest.mark.skipif(kernels.describe()["implementation"] != "native", reason="the extension is missing or turned off")
+needs_native = pytest.mark.skipif(
+    kernels.describe()["implementation"] != "native", reason="the extension is missing or turned off"
+)
 
 
 def test_the_reference_can_be_asked_for_without_a_warning() -> None:

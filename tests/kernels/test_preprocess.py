@@ -8,16 +8,24 @@ import pytest
 from mobilekit import kernels
 from mobilekit.errors import InputError, MobilekitError
 from mobilekit.kernels import Image, InputTypeError, Preprocessor, preprocess, reference
-from mobilekit.kernels.request import PreprocessRequest, center_crop, letterbox, pad_right
+from mobilekit.kernels.request import SUPPORT, PreprocessRequest, center_crop, letterbox, pad_right
 
 from .cases import read_cases
 
 
 def level_bound(request: PreprocessRequest) -> float:
     """Largest possible distance to float64 in levels; the terms are those of cpp/include/mobilekit/preprocess.h."""
-    # Each axis rounds its weight to 1/128 (off by 1/256 of at most 255 levels); rows round to 1, columns to 1/64.
-    # Nearest takes one pixel with weight 1.
-    plane = 0.0 if request.filter == "nearest" else 2 * 255 / 256 + 0.5 + 0.5 / 64
+    if request.filter in SUPPORT:
+        # Weights are rounded to 2^-14 each, and the largest takes what that leaves: n * 2^-14 in all for n pixels.
+        lengths = request.crop[2:] if request.rotation in (0, 180) else request.crop[:1:-1]
+        steps = [max(length / count, 1.0) for length, count in zip(lengths, request.rect[2:], strict=True)]
+        weights = sum(2 * SUPPORT[request.filter] * step + 2 for step in steps)
+        # A cubic's weights without their signs sum to 1.4 at most: so far are the first pass's errors stretched.
+        plane = (weights * 255 / 2**14 + 0.5) * (1.4 if request.filter == "bicubic" else 1.0) + 0.5 / 64
+    else:
+        # Each axis rounds its weight to 1/128 (off by 1/256 of at most 255 levels); rows round to 1, columns to 1/64.
+        # Nearest takes one pixel with weight 1.
+        plane = 0.0 if request.filter == "nearest" else 2 * 255 / 256 + 0.5 + 0.5 / 64
     if request.image.format == "yuv420":
         gain = float(np.abs(reference.color_matrix(request.color)[0]).sum(axis=1).max())
     else:
@@ -98,6 +106,27 @@ def test_equals_opencv_on_rgb_within_the_bound(isa: str) -> None:
     assert np.abs(actual.astype(int) - expected).max() <= 4
 
 
+@pytest.mark.parametrize("out_size", [(64, 96), (17, 30), (200, 300)])
+@pytest.mark.parametrize("filter", ["antialias", "bicubic"])
+def test_averages_as_pil_does(isa: str, filter: str, out_size: tuple[int, int]) -> None:
+    image = pytest.importorskip("PIL.Image")
+    # Levels that leave a cubic room to overshoot: PIL does columns first, and clamps in that order.
+    pixels = np.random.default_rng(2).integers(80, 176, (123, 217, 3), dtype=np.uint8)
+    method = image.Resampling.BILINEAR if filter == "antialias" else image.Resampling.BICUBIC
+    expected = np.asarray(image.fromarray(pixels).resize(out_size[::-1], method))
+    actual = preprocess(Image.rgb(pixels), out_size, filter=filter, dtype="uint8")[0]
+    # The bar is 1 level. A cubic's second pass stretches the first one's rounding by 1.4, on both sides: 2 * (0.7 + 0.5).
+    assert np.abs(actual.astype(int) - expected).max() <= (1 if filter == "antialias" else 2)
+
+
+def test_area_is_the_area_of_opencv(isa: str) -> None:
+    cv2 = pytest.importorskip("cv2")
+    pixels = np.random.default_rng(3).integers(0, 256, (123, 217, 3), dtype=np.uint8)
+    expected = cv2.resize(pixels, (30, 41), interpolation=cv2.INTER_AREA)
+    actual = preprocess(Image.rgb(pixels), (41, 30), filter="area", dtype="uint8")[0]
+    assert np.abs(actual.astype(int) - expected).max() <= 1  # we round twice, OpenCV once
+
+
 def test_threads_do_not_change_the_bytes(isa: str) -> None:
     _, image = camera_frame(320, 240)
     one = preprocess(image, (100, 90), rotation=270, dtype="float32", threads=1)
@@ -173,6 +202,9 @@ def test_a_preprocessor_gives_what_preprocess_gives(isa: str) -> None:
 RGB = Image.rgb(np.zeros((20, 30, 3), np.uint8))
 
 
+LONG = Image.rgb(np.zeros((20, 400, 3), np.uint8))
+
+
 def read_only(shape: tuple[int, ...]) -> np.ndarray:
     out = np.zeros(shape, np.int8)
     out.flags.writeable = False
@@ -190,6 +222,7 @@ def read_only(shape: tuple[int, ...]) -> np.ndarray:
     ({"crop": (float("nan"), 0, 1, 1)}, "crop: expected (x, y, width, height) inside 30x20 and not empty"),
     ({"crop": (1, 2, 3)}, "crop: expected (x, y, width, height), got (1, 2, 3)"),
     ({"filter": "lanczos"}, "filter: expected one of "),
+    ({"filter": "bicubic", "image": LONG}, "filter: bicubic from 400 to 4 pixels averages more than 256 pixels"),
     ({"color": "srgb"}, "color: expected one of bt601-full"),
     ({"channels": "rgba"}, "channels: expected one of rgb, bgr, gray"),
     ({"dtype": "int32"}, "dtype: expected one of int8, uint8, float32, int16, float16, got 'int32'"),

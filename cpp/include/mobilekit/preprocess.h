@@ -9,6 +9,8 @@
 // Arithmetic (the same in every version, so all give the same bytes):
 //   1. a source row pair is blended with a weight of 1/128:         (a * (128 - w) + b * w + 64) >> 7      -> uint8
 //   2. a column pair is blended likewise, kept with 6 more bits:    (a * (128 - w) + b * w + 1) >> 1       -> 64 * level
+//   1', 2'. filters that average: sums with weights of 1/2^14, (sum + 2^13) >> 14 clamped to uint8 and (sum + 2^7) >> 8
+//      clamped to 64 * 0 .. 64 * 255; at most 256 pixels a sample and axis (MK_ERROR_FILTER where there would be more)
 //   3. colour in Q15 on those, saturated to 64 * 0 .. 64 * 255
 //   4. multiply-add in float32, two roundings (no fused multiply-add).
 // Chroma is taken at full resolution: the sample of the pixel, blended with the weights of the luma. Against float64 a
@@ -25,7 +27,11 @@ extern "C" {
 typedef enum mk_filter {
   MK_FILTER_NEAREST = 0,                // pixel floor((i + 0.5) * in / out)
   MK_FILTER_BILINEAR = 1,               // half-pixel centres, as OpenCV's INTER_LINEAR and torch's align_corners=False
-  MK_FILTER_BILINEAR_ALIGN_CORNERS = 2  // first and last pixel centres map onto each other
+  MK_FILTER_BILINEAR_ALIGN_CORNERS = 2, // first and last pixel centres map onto each other
+  // The filters below average every pixel under them, so that shrinking does not alias; enlarging, they interpolate.
+  MK_FILTER_AREA = 3,       // mean of the covered pixels, parts of pixels by their part: OpenCV's INTER_AREA
+  MK_FILTER_ANTIALIAS = 4,  // a triangle as wide as two output pixels: PIL's BILINEAR, torch's antialias=True
+  MK_FILTER_BICUBIC = 5     // Keys' cubic, a = -0.5, as wide as four output pixels: PIL's BICUBIC
 } mk_filter;
 
 typedef enum mk_dtype {

@@ -19,7 +19,7 @@ typedef enum mk_status {
   MK_ERROR_BUFFER_TOO_SMALL = 6,  // strides and sizes run past the end of a buffer
   MK_ERROR_CROP = 7,            // the crop is empty, not finite, or leaves the image
   MK_ERROR_ROTATION = 8,        // not 0, 90, 180 or 270
-  MK_ERROR_FILTER = 9,          // no such filter
+  MK_ERROR_FILTER = 9,          // no such filter, or more than 256 pixels a sample for one that averages
   MK_ERROR_COLOR = 10,          // no such colour matrix
   MK_ERROR_DTYPE = 11,          // no such output type
   MK_ERROR_LAYOUT = 12,         // no such output layout
