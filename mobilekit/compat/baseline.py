@@ -10,7 +10,7 @@ from typing import Any
 from mobilekit._version import __version__
 from mobilekit.compat.tables import parse_release
 from mobilekit.errors import InputError
-from mobilekit.results.compat import BarMiss, CiReport, CompatReport
+from mobilekit.results.compat import BarMiss, CiReport, CompatReport, percent
 
 FORMAT = 1
 KIND = "coverage-baseline"
@@ -70,7 +70,7 @@ def falls(report: CompatReport, entry: Mapping[str, Any] | None) -> Iterator[Bar
         if target.coverage < before["coverage"] - 5e-7:
             yield BarMiss(
                 target.target,
-                f"coverage fell from {before['coverage']:.1%} to {target.coverage:.1%} since the baseline",
+                f"coverage fell from {percent(before['coverage'])} to {percent(target.coverage)} since the baseline",
             )
         if target.pieces > before["pieces"]:
             yield BarMiss(target.target, f"cut in {target.pieces} pieces, {before['pieces']} in the baseline")
@@ -90,4 +90,4 @@ def news(report: CompatReport, entry: Mapping[str, Any] | None) -> Iterator[str]
         if before is None:
             yield f"{target.asked}: not in the baseline yet"
         elif target.coverage > before["coverage"] + 5e-7:
-            yield f"{target.asked}: coverage rose from {before['coverage']:.1%} to {target.coverage:.1%}"
+            yield f"{target.asked}: coverage rose from {percent(before['coverage'])} to {percent(target.coverage)}"

@@ -23,7 +23,7 @@ from mobilekit.compat.check import check
 from mobilekit.compat.config import Bars, CiConfig, ModelEntry
 from mobilekit.compat.tables import parse_release, resolve
 from mobilekit.errors import InputError, MobilekitError
-from mobilekit.results.compat import BarMiss, CiReport, CompatReport, ModelOutcome
+from mobilekit.results.compat import BarMiss, CiReport, CompatReport, ModelOutcome, percent
 
 CheckModel = Callable[[ModelEntry, tuple[str, ...], Path], CompatReport]
 """(entry, targets, folder that paths are relative to) -> report; may raise a :class:`MobilekitError`."""
@@ -204,7 +204,7 @@ def _misses(report: CompatReport, bars: Bars) -> Iterator[BarMiss]:
                 missing = target.ops_total - target.ops_supported
                 yield BarMiss(
                     target.target,
-                    f"takes {target.coverage:.1%} of the ops ({missing} refused), {share:.1%} is the bar",
+                    f"takes {percent(target.coverage)} of the ops ({missing} refused), {percent(share)} is the bar",
                 )
         for name, most in bars.max_pieces.items():
             if name in names and target.pieces > most:

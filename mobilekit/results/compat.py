@@ -7,6 +7,14 @@ from dataclasses import dataclass
 from mobilekit.source import SourceLocation
 
 
+def percent(share: float) -> str:
+    """``98.5 %``; never rounded up to 100 while something is missing."""
+    shown = f"{100 * share:.1f}"
+    if shown == "100.0" and share < 1.0:
+        shown = "99.9"
+    return f"{shown.removesuffix('.0')} %"
+
+
 @dataclass(frozen=True)
 class Finding:
     """One op that a target refuses, or whose rules could not all be evaluated."""

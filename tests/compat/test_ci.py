@@ -56,7 +56,7 @@ def test_bars_are_held_target_by_target(folder):
     good, cut = report.outcomes
     assert good.passed
     assert [(miss.target, miss.message) for miss in cut.misses] == [
-        ("cpu", "takes 66.7% of the ops (1 refused), 100.0% is the bar"),
+        ("cpu", "takes 66.7 % of the ops (1 refused), 100 % is the bar"),
         ("gpu", "cuts the graph in 2 pieces, 1 is the bar"),
     ]
     assert report.exit_code == 2
@@ -166,9 +166,9 @@ def test_a_fall_against_the_baseline_is_seen_and_a_rise_is_told(folder):
     (folder / "cut.tflite").write_bytes(write(refused_graph()))
     worse = run_ci(against, folder, jobs=0)
     assert [(miss.target, miss.message) for miss in worse.outcomes[1].misses] == [
-        ("cpu", "coverage fell from 100.0% to 66.7% since the baseline"),
+        ("cpu", "coverage fell from 100 % to 66.7 % since the baseline"),
         ("cpu", "cut in 3 pieces, 1 in the baseline"),
-        ("gpu", "coverage fell from 100.0% to 66.7% since the baseline"),
+        ("gpu", "coverage fell from 100 % to 66.7 % since the baseline"),
         ("gpu", "cut in 2 pieces, 1 in the baseline"),
         ("runtime", "needs TFLite 1.14.0, 1.13.0 in the baseline"),
     ]
@@ -177,7 +177,7 @@ def test_a_fall_against_the_baseline_is_seen_and_a_rise_is_told(folder):
     del document["models"]["good"]
     path.write_text(json.dumps(document))
     notes = [outcome.notes for outcome in run_ci(against, folder, jobs=0).outcomes]
-    assert notes == [("not in the baseline yet",), ("cpu: coverage rose from 50.0% to 66.7%",)]
+    assert notes == [("not in the baseline yet",), ("cpu: coverage rose from 50 % to 66.7 %",)]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,75 @@
+"""Report files of a CI run: each format to its file, and one that cannot be written never keeps the others away."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from mobilekit.render.ci_badge import badge_json
+from mobilekit.render.ci_github import github_annotations
+from mobilekit.render.ci_html import ci_html
+from mobilekit.render.ci_junit import junit_xml
+from mobilekit.render.ci_markdown import markdown
+from mobilekit.render.ci_sarif import sarif_json
+from mobilekit.render.json_text import to_json
+from mobilekit.results.compat import CiReport
+
+
+def _text(report: CiReport) -> str:
+    from rich.console import Console
+
+    from mobilekit.render.ci_text import ci_text
+
+    console = Console(width=160, highlight=False, no_color=True)
+    with console.capture() as captured:
+        console.print(ci_text(report))
+    return captured.get()
+
+
+FORMATS: dict[str, Callable[[CiReport], str]] = {
+    "text": _text,
+    "json": lambda report: to_json("ci", report) + "\n",
+    "markdown": markdown,
+    "junit": junit_xml,
+    "sarif": sarif_json,
+    "github": github_annotations,
+    "html": ci_html,
+    "badge": badge_json,
+}
+_BY_SUFFIX = {".xml": "junit", ".sarif": "sarif", ".md": "markdown", ".html": "html", ".json": "json", ".txt": "text"}
+
+
+def format_of(path: str | Path) -> str | None:
+    """The format that a file's name stands for; None if it says nothing. ``.sarif.json`` is SARIF."""
+    name = Path(path).name.lower()
+    return "sarif" if name.endswith(".sarif.json") else _BY_SUFFIX.get(Path(name).suffix)
+
+
+def write_reports(report: CiReport, files: Mapping[str, str | Path], root: str | Path = ".") -> list[str]:
+    """Write format -> file (relative to ``root``); returns one line for each that could not be written."""
+    problems = []
+    for kind, name in files.items():
+        path = Path(root) / name
+        try:
+            _write(path, FORMATS[kind](report))
+        except OSError as error:
+            problems.append(f"cannot write the {kind} report '{path}': {error.strerror or error}")
+    return problems
+
+
+def _write(path: Path, text: str) -> None:
+    """Beside and renamed: a reader sees the old report or the new one, and a full disk leaves no half."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(name).chmod(0o666 & ~umask)  # mkstemp makes files that nobody else may read.
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
