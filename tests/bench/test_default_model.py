@@ -51,4 +51,4 @@ def test_the_converted_model_runs_on_camera_frames(tmp_path: Path) -> None:
     answers = pipeline(frame_ring(640, 480)[0])
     assert len(answers) == 5
     assert all(0 <= answer.index < 1000 for answer in answers)
-    assert pipeline.notes == ()
+    assert not any("sidecar" in note for note in pipeline.notes)
