@@ -89,7 +89,8 @@ def _fill_empty_constants(graph: Graph) -> None:
     made = {*graph.inputs, *(tensor for op in graph.ops for tensor in op.outputs)}
     for tensor in graph.tensors():
         if tensor.data is None and tensor.size == 0 and tensor not in made and not tensor.is_variable:
-            tensor.data = np.empty(0, np.uint8) if tensor.dtype in OPAQUE_DTYPES else np.empty(tensor.shape, tensor.dtype)
+            opaque = tensor.dtype in OPAQUE_DTYPES
+            tensor.data = np.empty(0, np.uint8) if opaque else np.empty(tensor.shape, tensor.dtype)
 
 
 def _some(items: Any) -> Any:

@@ -29,7 +29,7 @@ def summarize(graph: Graph, *, name: str, size_bytes: int, min_runtime_version: 
         ),
         min_runtime_version=min_runtime_version,
         description=graph.description,
-        signatures=tuple(signature.key for signature in graph.signatures),
+        signatures=tuple(signature.key for one in graphs for signature in one.signatures),
         metadata=tuple(graph.metadata),
         subgraphs=len(graph.subgraphs),
     )
