@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from mobilekit.compat.partition import cut
 from mobilekit.graph.ir import Graph
-from mobilekit.results.compat import Finding, Join
+from mobilekit.results.compat import Finding, Join, without_numbers
 
 # (kind of op, a word of the reason, what to write instead), the first that fits; "" fits every reason.
 # Each is a rewrite that keeps the values (or says that it does not) and that the refusing targets take.
@@ -53,9 +52,6 @@ GENERAL: tuple[tuple[str, str], ...] = (
 )
 
 
-_NUMBER = re.compile(r"[-+]?\d[\d.]*(e[-+]?\d+)?")
-
-
 def suggestion(kind: str, reasons: Sequence[str]) -> str | None:
     """What to write instead of an op of this kind, refused for these reasons; None if nothing is known."""
     for op, word, text in SUGGESTIONS:
@@ -76,7 +72,7 @@ def joins(graph: Graph, taken: Sequence[bool], findings: Sequence[Finding], most
     groups: dict[tuple[str, str], list[Finding]] = {}  # Reasons that differ in their numbers only are one.
     for finding in findings:
         if not finding.supported and finding.op_index >= 0:
-            groups.setdefault((finding.kind, _NUMBER.sub("#", finding.reasons[0])), []).append(finding)
+            groups.setdefault((finding.kind, without_numbers(finding.reasons[0])), []).append(finding)
     if before < 2 or not any(taken):
         return ()
     found = []

@@ -9,9 +9,9 @@ from mobilekit.results.compat import CiReport, ModelOutcome, TargetReport
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --bad: #c62828; --mid: #b26a00; --good: #2e7d32; }
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem; }
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 90rem; padding: 0 1rem; }
 table { border-collapse: collapse; width: 100%; } th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); }
-th { text-align: left; cursor: pointer; white-space: nowrap; } td.n, th.n { text-align: right; }
+th { text-align: left; cursor: pointer; white-space: nowrap; } td.n, th.n { text-align: right; white-space: nowrap; } td { vertical-align: top; } small { opacity: .7; }
 td.error { color: var(--bad); } td.missed { color: var(--mid); } td.ok { color: var(--good); }
 input { font: inherit; padding: .3rem .5rem; margin: .5rem 0; width: 20rem; max-width: 100%; }
 code { font-size: 90%; overflow-wrap: anywhere; } .scroll { overflow-x: auto; } tr[hidden] { display: none; }
@@ -85,7 +85,7 @@ def _row(outcome: ModelOutcome, names: list[str]) -> str:
 def _cell(target: TargetReport | None) -> str:
     if target is None:
         return '<td class="n" data-v="-1"></td>'
-    pieces = f", {target.pieces} pieces" if target.pieces > 1 else ""
+    pieces = f"<br><small>{target.pieces} pieces</small>" if target.pieces > 1 else ""
     return f'<td class="n" data-v="{target.coverage:.6f}">{percent(target.coverage)}{pieces}</td>'
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mobilekit.render.ci_words import percent, place, refused, summary, verdict
-from mobilekit.results.compat import CiReport, Finding, ModelOutcome, TargetReport
+from mobilekit.results.compat import CiReport, Finding, ModelOutcome, TargetReport, without_numbers
 
 # A pull request's page is read, not searched: beyond this many lines a list is cut, and says so.
 _MOST_LINES = 20
@@ -49,7 +49,7 @@ def _details(outcome: ModelOutcome) -> list[str]:
 def _refusals(outcome: ModelOutcome, target: TargetReport) -> list[str]:
     groups: dict[tuple[str, str], list[Finding]] = {}
     for finding in refused(target):
-        groups.setdefault((finding.kind, "; ".join(finding.reasons)), []).append(finding)
+        groups.setdefault((finding.kind, without_numbers("; ".join(finding.reasons))), []).append(finding)
     if not groups:
         return []
     count = len(refused(target))
@@ -58,18 +58,21 @@ def _refusals(outcome: ModelOutcome, target: TargetReport) -> list[str]:
         f"<details><summary>{target.asked or target.target}: {count} op{'s' if count != 1 else ''} refused</summary>",
         "",
     ]
-    for (kind, reason), members in list(groups.items())[:_MOST_LINES]:
+    for (kind, _), members in list(groups.items())[:_MOST_LINES]:
         first = members[0]
+        reason = "; ".join(first.reasons)
         where = f" (`{':'.join(map(str, place(outcome, first.source)))}`)" if first.source is not None else ""
         advice = f" Instead: {first.suggestion}." if first.suggestion else ""
         times = f" × {len(members)}" if len(members) > 1 else ""
+        others = {"; ".join(member.reasons) for member in members} - {reason}
+        reason += " (and the like)" if others else ""
         lines.append(f"- `{kind}`{times}: {_escape(reason)}{where}.{_escape(advice)}")
     if len(groups) > _MOST_LINES:
         lines.append(f"- and {len(groups) - _MOST_LINES} more kinds of refusal")
     for join in target.joins[:1]:
         lines.append(
             f"- Changing `{join.kind}` alone ({len(join.ops)} op{'s' if len(join.ops) != 1 else ''}) would leave "
-            f"{join.pieces_after} pieces of {join.pieces_before}."
+            f"{join.pieces_after} piece{'s' if join.pieces_after != 1 else ''} of {join.pieces_before}."
         )
     return [*lines, "", "</details>"]
 

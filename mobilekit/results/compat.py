@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from mobilekit.source import SourceLocation
+
+_NUMBER = re.compile(r"[-+]?\d[\d.]*(e[-+]?\d+)?")
+
+
+def without_numbers(reason: str) -> str:
+    """A reason with its numbers blotted out: "number of inputs is 6" and "... is 7" are one kind of refusal."""
+    return _NUMBER.sub("#", reason)
 
 
 def percent(share: float) -> str:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pytest
 
 from mobilekit.compat.advice import GENERAL, SUGGESTIONS, suggestion
@@ -15,6 +18,13 @@ def stack(*middles):
         ops.append(unary(kind, ops[-1].output))
         ops.append(conv(8, 6, 6, x=ops[-1].output))
     return graph_of(ops)
+
+
+def test_the_error_that_is_named_for_the_sigmoid_form_of_gelu_is_right():
+    x = np.linspace(-8, 8, 20001)
+    gelu = x * 0.5 * (1 + np.array([math.erf(v / math.sqrt(2)) for v in x]))
+    error = np.abs(gelu - x / (1 + np.exp(-1.702 * x))).max()
+    assert 0.020 < error < 0.021
 
 
 def test_every_suggestion_is_for_an_op_that_exists():

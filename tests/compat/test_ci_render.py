@@ -142,7 +142,7 @@ def test_markdown_is_one_table_and_the_details():
     assert "3 models: 1 ok, 1 missed a bar, 1 could not be checked" in text
     assert "- **cpu**: takes 50 % of the ops (2 refused), 100 % is the bar" in text
     assert "<details><summary>cpu: 2 ops refused</summary>" in text
-    assert "Changing `GATHER_ND` alone (1 op) would leave 1 pieces of 3." in text
+    assert "Changing `GATHER_ND` alone (1 op) would leave 1 piece of 3." in text
     assert "<b>" not in text
     assert text.count("<details>") == text.count("</details>")
 
