@@ -60,10 +60,13 @@ docs: .venv/.dev ## Build docs/ into site/; a broken link fails
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 .PHONY: test-cpp
-test-cpp: cpp-tools ## Build the kernels with CMake and run their googletests
+test-cpp: cpp-tools ## Build the kernels with CMake, run their googletests, and again under the sanitizers
 	cmake -S cpp -B build/cpp -G Ninja -DCMAKE_BUILD_TYPE=Release
 	cmake --build build/cpp --parallel 2
 	ctest --test-dir build/cpp --output-on-failure --no-tests=error
+	cmake -S cpp -B build/cpp-sanitized -G Ninja -DCMAKE_BUILD_TYPE=Release -DMOBILEKIT_SANITIZE=address,undefined
+	cmake --build build/cpp-sanitized --parallel 2
+	ctest --test-dir build/cpp-sanitized --output-on-failure --no-tests=error
 
 .PHONY: test-python
 test-python: install-dev ## All fast Python tests, on the native kernels
@@ -132,14 +135,14 @@ help: ## This list
 
 # Editable, so that only a change of the C++ sources installs again.
 .venv/.project: .venv/.deps $(NATIVE_SOURCES) | compiler
-	$(INSTALL) --no-deps --no-build-isolation --editable .
+	MOBILEKIT_REQUIRE_NATIVE=1 $(INSTALL) --no-deps --no-build-isolation --editable .
 	touch $@
 
 .venv-classic/.project: .venv/.made pyproject.toml constraints/classic.txt $(NATIVE_SOURCES) | compiler
 	@$(PYTHON_CLASSIC) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "the classic environment needs Python 3.11: make classic PYTHON_CLASSIC=/path/to/python3.11")'
 	[ -x $(CLASSIC_BIN)/python ] || $(PYTHON_CLASSIC) -m venv .venv-classic
 	$(INSTALL_CLASSIC) --requirement pyproject.toml --extra classic --requirement constraints/classic.in
-	$(INSTALL_CLASSIC) --no-deps --no-build-isolation --editable .
+	MOBILEKIT_REQUIRE_NATIVE=1 $(INSTALL_CLASSIC) --no-deps --no-build-isolation --editable .
 	touch $@
 
 # --- What must come from the system.
