@@ -15,7 +15,7 @@ from mobilekit.quantize.channels import ChannelStatistics, observe_channels
 from mobilekit.quantize.equalize import Equalized, equalize
 from mobilekit.quantize.measure import output_sqnr_db
 from mobilekit.quantize.observers import Range
-from mobilekit.quantize.plan import RangeOf, plan_ops
+from mobilekit.quantize.plan import Plan, RangeOf, plan_ops
 from mobilekit.quantize.prepare import prepare
 from mobilekit.quantize.recipe import Recipe
 from mobilekit.quantize.rewrite import Rewritten, rewrite
@@ -50,6 +50,13 @@ class QuantizeResult:
     factors: dict[str, NDArray[np.float64]] = field(repr=False)
     """Channel factors of equalised tensors by float name: the quantized tensor holds value / factor."""
     calibration: Calibration | None = field(repr=False)
+    source: Graph = field(repr=False)
+    """The float graph that the integers stand for: prepared, and equalised where that was chosen."""
+    caps: dict[str, float] = field(repr=False)
+    """Tops of ranges that stand for a ReLU6 of the source (see equalize.py), by tensor name."""
+    plan: Plan = field(repr=False)
+    """What each op of ``source`` computes in, and the scale of each value."""
+    recipe: Recipe = field(repr=False)
 
 
 def quantize(
@@ -89,11 +96,15 @@ def quantize(
         full_integer=not loose,
         samples=calibration.samples,
         observer=chosen.observer,
-        equalized=bool(chosen.factors),
+        equalized=bool(chosen.variant.factors),
         notes=tuple(notes),
         home=chosen.rewritten.home,
-        factors=chosen.factors,
+        factors=chosen.variant.factors,
         calibration=calibration,
+        source=chosen.variant.graph,
+        caps=chosen.variant.caps,
+        plan=chosen.rewritten.plan,
+        recipe=recipe,
     )
 
 
@@ -115,6 +126,10 @@ def _without_calibration(graph: Graph, recipe: Recipe) -> QuantizeResult:
         home=rewritten.home,
         factors={},
         calibration=None,
+        source=graph,
+        caps={},
+        plan=rewritten.plan,
+        recipe=recipe,
     )
 
 
@@ -122,7 +137,7 @@ def _without_calibration(graph: Graph, recipe: Recipe) -> QuantizeResult:
 class _Choice:
     rewritten: Rewritten
     observer: str
-    factors: dict[str, NDArray[np.float64]]
+    variant: Equalized
     notes: tuple[str, ...]
 
 
@@ -159,7 +174,7 @@ def _choose(
         how = f"{best[1]}{' with equalised channels' if best[2].factors else ''}"
         count = len(calibration.kept_inputs)
         notes.append(f"ranges by {how}: chosen by SQNR at the outputs on {count} calibration samples ({figures})")
-    return _Choice(best[3], best[1], best[2].factors, tuple(notes))
+    return _Choice(best[3], best[1], best[2], tuple(notes))
 
 
 def _means(channels: Mapping[str, ChannelStatistics], variant: Equalized) -> dict[str, NDArray[np.float64]]:

@@ -1,0 +1,34 @@
+"""Results of quantizing beyond the graph itself: where noise comes from, and what more precision buys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class NoiseShare:
+    """The noise that quantizing one thing alone adds at the graph's outputs."""
+
+    name: str
+    """Name of the tensor; of the op's first output for weights."""
+    kind: str
+    """ "activation" or "weights"."""
+    noise: float
+    """Noise power over signal power at the outputs, mean over outputs; 0.01 is an SQNR of 20 dB."""
+    ops: tuple[str, ...]
+    """Names of the ops that would have to be more precise to be rid of it; none for an input or output of the graph
+    whose integer dtype was asked for."""
+
+
+@dataclass(frozen=True)
+class TradeOff:
+    """One quantization that was tried: what it costs and what it gives."""
+
+    label: str
+    """e.g. ``int8`` or ``int8, 12 ops in float32``."""
+    metric: float
+    size_bytes: int
+    latency_ms: float
+    """Median of a few runs on this machine, one thread, XNNPACK."""
+    full_integer: bool
+    meets_bar: bool
