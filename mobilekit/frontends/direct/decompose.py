@@ -13,6 +13,7 @@ import torch
 from torch._decomp import decomposition_table
 from torch._dispatch.python import enable_python_dispatcher
 from torch._subclasses.fake_tensor import FakeTensor
+from torch._subclasses.functional_tensor import dispatch_functionalize
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils import _pytree as pytree
 
@@ -41,10 +42,17 @@ def decompose(target: torch._ops.OpOverload, args: Sequence[Any], kwargs: dict[s
 
     with mode, enable_python_dispatcher(), torch.no_grad():
         try:
-            graph = make_fx(call)(*(leaves[place] for place in places))
+            given = [leaves[place] for place in places]
+            graph = make_fx(call)(*given)
+            if any(_writes(node) for node in graph.graph.nodes):
+                graph = make_fx(dispatch_functionalize(call))(*given)  # twice the time, so only where needed
         except Exception:  # a decomposition that does not work for these arguments: the op stays without a lowering
             return None
     return None if any(node.target is target for node in graph.graph.nodes) else graph
+
+
+def _writes(node: torch.fx.Node) -> bool:
+    return isinstance(node.target, torch._ops.OpOverload) and node.target._schema.is_mutable
 
 
 def _pieces_of(target: torch._ops.OpOverload) -> Any:

@@ -18,7 +18,7 @@ from mobilekit.errors import UnsupportedOp, UnsupportedOpsError
 from mobilekit.frontends.direct.builder import Builder
 from mobilekit.frontends.direct.capture import module_path, source_of
 from mobilekit.frontends.direct.decompose import decompose
-from mobilekit.frontends.direct.dtypes import name_of, stored
+from mobilekit.frontends.direct.dtypes import name_of, stored, torch_dtype
 from mobilekit.frontends.direct.ops.cast import cast
 from mobilekit.frontends.direct.registry import Lowering, UnsupportedError, lowerings
 from mobilekit.frontends.direct.suggestions import suggestion_for
@@ -69,6 +69,8 @@ class OutputSpec:
     tensor: Tensor | None
     constant: Any = None
     input_index: int | None = None
+    permutation: Order | None = None
+    """How the axes of that input are permuted."""
 
 
 @dataclass
@@ -176,7 +178,7 @@ class _Walk:
             return self._argument(node.args[0])[node.args[1]]
         target = node.target
         if not isinstance(target, torch._ops.OpOverload):
-            return self._refuse(node, str(target), "a call that is no ATen op", None)
+            return self._python_call(node)
         op = f"{target.namespace}.{target._opname}.{target._overloadname}"
         if self._whole is None:
             self.builder.scope = _scope(node)
@@ -190,6 +192,13 @@ class _Walk:
         if target._schema.is_mutable and isinstance(node.args[0], torch.fx.Node):
             self.values[node.args[0]] = result  # an in-place op: later readers see the new value
         return result
+
+    def _python_call(self, node: torch.fx.Node) -> Any:
+        """Arithmetic on sizes and other Python numbers, all known by now."""
+        arguments = [self._argument(raw) for raw in node.args]
+        if isinstance(node.target, str) or any(not isinstance(value, (int, float, bool)) for value in arguments):
+            return self._refuse(node, str(node.target), "a call that is no ATen op", None)
+        return node.target(*arguments)
 
     def _result(self, node: torch.fx.Node, target: torch._ops.OpOverload, op: str, arguments: list[Any]) -> Any:
         if torch.Tag.nondeterministic_seeded in target.tags and op not in self.table:
@@ -272,6 +281,8 @@ class _Walk:
         positional = [named.pop(p.name) for p in target._schema.arguments if not p.kwarg_only]
         with torch.no_grad():
             result = target(*positional, **named)
+        if "empty" in target._opname:
+            result.zero_()  # whatever lies in fresh memory would make every file another
         return _map_tensors(result, lambda tensor: self._parameter(tensor, node.name))
 
     def _checked(self, node: torch.fx.Node, result: Any) -> Any:
@@ -281,7 +292,7 @@ class _Walk:
         for value, example in pairs:
             if not isinstance(value, Value) or not isinstance(example, torch.Tensor):
                 continue
-            if value.shape != _static_shape(example) or value.dtype != name_of(example.dtype):
+            if not _same_shape(value.shape, example) or value.dtype != name_of(example.dtype):
                 raise AssertionError(
                     f"the lowering of {node.target} gives {value.dtype}{list(value.shape)}, PyTorch gives "
                     f"{name_of(example.dtype)}{list(example.shape)} (node {node.name})"
@@ -325,7 +336,10 @@ class _Walk:
             return OutputSpec(name, (), value.shape, value.dtype, None, constant=array)
         for index, spec in enumerate(self.inputs):
             if spec.tensor is value.tensor:
-                return OutputSpec(name, value.order, value.shape, value.dtype, None, input_index=index)
+                turned = tuple(spec.order[axis] for axis in value.axes(range(value.rank)))
+                return OutputSpec(
+                    name, value.order, value.shape, value.dtype, None, input_index=index, permutation=turned
+                )
         image = channels_last_order(value.rank)
         kept = (
             value
@@ -357,7 +371,7 @@ def _to_torch(argument: Any) -> Any:
         assert argument.tensor.data is not None
         tensor = torch.from_numpy(np.array(argument.tensor.data))
         moved = tensor.permute([argument.order.index(axis) for axis in range(argument.rank)])
-        return moved.to(getattr(torch, argument.dtype))
+        return moved.to(torch_dtype(argument.dtype)).clone()
     if isinstance(argument, list):
         return [_to_torch(item) for item in argument]
     return argument
@@ -372,13 +386,21 @@ def _map_tensors(value: Any, function: Callable[[torch.Tensor], Any]) -> Any:
 
 
 def _static_shape(example: torch.Tensor) -> tuple[int, ...]:
-    return tuple(int(dim) for dim in example.shape)
+    """Sizes that depend on data stand as 1; :func:`_same_shape` does not look at them."""
+    return tuple(dim if isinstance(dim, int) else (dim.node.hint or 1) for dim in example.shape)
+
+
+def _same_shape(shape: tuple[int, ...], example: torch.Tensor) -> bool:
+    """Whether a lowering's shape is PyTorch's, as far as that is known."""
+    return len(shape) == example.dim() and all(
+        mine == its for mine, its in zip(shape, example.shape, strict=True) if isinstance(its, int)
+    )
 
 
 def _is_empty(value: Any) -> bool:
     """Whether a result is tensors without a single element."""
     tensors = pytree.tree_leaves(value)
-    return bool(tensors) and all(isinstance(leaf, torch.Tensor) and 0 in leaf.shape for leaf in tensors)
+    return bool(tensors) and all(isinstance(leaf, torch.Tensor) and 0 in _static_shape(leaf) for leaf in tensors)
 
 
 def _is_complex(node: torch.fx.Node) -> bool:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 
 from mobilekit.frontends.direct.builder import Builder
+from mobilekit.frontends.direct.dtypes import name_of, torch_dtype
+from mobilekit.frontends.direct.ops.cast import cast
 from mobilekit.frontends.direct.ops.shape import lower_squeeze_dims, lower_unsqueeze
 from mobilekit.frontends.direct.registry import UnsupportedError, lowers
 from mobilekit.frontends.direct.values import Value
 
 
-@lowers("aten.cat.default")
+@lowers("aten.cat.default", "aten.concat.default", "aten.concatenate.default")
 def lower_cat(b: Builder, values: Sequence[Value], dim: int) -> Value:
-    # PyTorch skips the legacy empty tensor of shape [0], whatever the others are.
-    parts = [value for value in values if value.shape != (0,)]
+    dtype = functools.reduce(torch.promote_types, [torch_dtype(value.dtype) for value in values])
+    # PyTorch skips the legacy empty tensor of shape [0], whatever the others are; the rest of size zero add nothing.
+    parts = [cast(b, value, name_of(dtype)) for value in values if 0 not in value.shape]
     if len(parts) == 1:
         return parts[0]
     tensors, order = b.align(parts)
@@ -36,26 +41,28 @@ def lower_chunk(b: Builder, x: Value, chunks: int, dim: int) -> list[Value]:
     return lower_split(b, x, -(-x.shape[dim] // chunks), dim)
 
 
-@lowers("aten.split.Tensor")
+@lowers("aten.split.Tensor", "aten.unsafe_split.Tensor")
 def lower_split(b: Builder, x: Value, size: int, dim: int) -> list[Value]:
     length = x.shape[dim]
     return lower_split_sizes(b, x, [min(size, length - start) for start in range(0, length, size)], dim)
 
 
-@lowers("aten.split_with_sizes.default")
+@lowers("aten.split_with_sizes.default", "aten.split.sizes", "aten.unsafe_split_with_sizes.default")
 def lower_split_sizes(b: Builder, x: Value, sizes: Sequence[int], dim: int) -> list[Value]:
     if len(sizes) == 1:
         return [x]
     axis = x.axis(dim)
+    if x.dtype == "bool" or 0 in sizes:  # SPLIT takes no bool, and no kernel likes an empty result
+        ends = np.cumsum(sizes).tolist()
+        return [lower_slice(b, x, dim, end - size, end, 1) for size, end in zip(sizes, ends, strict=True)]
     shapes = [[size if i == axis else n for i, n in enumerate(x.tensor.shape)] for size in sizes]
     where = b.constant(np.array(axis, np.int32))
+    dtypes: list[str | None] = [x.tensor.dtype] * len(sizes)
     if len(set(sizes)) == 1:
-        outs = b.emit_many("SPLIT", [where, x.tensor], shapes, [x.tensor.dtype] * len(sizes), num_splits=len(sizes))
+        outs = b.emit_many("SPLIT", [where, x.tensor], shapes, dtypes, num_splits=len(sizes))
     else:
         lengths = b.constant(np.array(sizes, np.int32))
-        outs = b.emit_many(
-            "SPLIT_V", [x.tensor, lengths, where], shapes, [x.tensor.dtype] * len(sizes), num_splits=len(sizes)
-        )
+        outs = b.emit_many("SPLIT_V", [x.tensor, lengths, where], shapes, dtypes, num_splits=len(sizes))
     return [b.like(x, out) for out in outs]
 
 
@@ -74,6 +81,8 @@ def lower_slice(b: Builder, x: Value, dim: int, start: int | None, end: int | No
     axis = x.axis(dim)
     shape = list(x.tensor.shape)
     shape[axis] = count
+    if count == 0:
+        return Value(b.constant(np.zeros(shape, x.tensor.dtype)), x.order, x.dtype)
     begin = [first if i == axis else 0 for i in range(x.rank)]
     if step == 1:
         arguments = [b.constant(np.array(values, np.int32)) for values in (begin, shape)]
@@ -82,6 +91,12 @@ def lower_slice(b: Builder, x: Value, dim: int, start: int | None, end: int | No
     steps = [step if i == axis else 1 for i in range(x.rank)]
     arguments = [b.constant(np.array(values, np.int32)) for values in (begin, stop, steps)]
     return b.like(x, b.emit("STRIDED_SLICE", [x.tensor, *arguments], shape))
+
+
+@lowers("aten.narrow.default")
+def lower_narrow(b: Builder, x: Value, dim: int, start: int, length: int) -> Value:
+    first = start % x.shape[dim] if length else 0
+    return lower_slice(b, x, dim, first, first + length, 1)
 
 
 @lowers("aten.select.int")
