@@ -11,7 +11,8 @@ _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --bad: #c62828; --mid: #b26a00; --good: #2e7d32; }
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 90rem; padding: 0 1rem; }
 table { border-collapse: collapse; width: 100%; } th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); }
-th { text-align: left; cursor: pointer; white-space: nowrap; } td.n, th.n { text-align: right; white-space: nowrap; } td { vertical-align: top; } small { opacity: .7; }
+th { text-align: left; cursor: pointer; white-space: nowrap; } td.n, th.n { text-align: right; white-space: nowrap; }
+td { vertical-align: top; } small { opacity: .7; }
 td.error { color: var(--bad); } td.missed { color: var(--mid); } td.ok { color: var(--good); }
 input { font: inherit; padding: .3rem .5rem; margin: .5rem 0; width: 20rem; max-width: 100%; }
 code { font-size: 90%; overflow-wrap: anywhere; } .scroll { overflow-x: auto; } tr[hidden] { display: none; }
@@ -61,8 +62,8 @@ def ci_html(report: CiReport) -> str:
 <p>{escape(summary(report.outcomes))}</p>
 <ul>{notes}</ul>
 <label>Filter <input id="filter" type="search" placeholder="model, op, reason"></label>
-<div class="scroll"><table class="sortable" id="models"><thead><tr><th>model</th>{heads}<th class="n">needs TFLite</th>
-<th>result</th></tr></thead><tbody>
+<div class="scroll"><table class="sortable" id="models"><thead><tr><th>model</th><th>result</th>{heads}
+<th class="n">needs TFLite</th></tr></thead><tbody>
 {rows}
 </tbody></table></div>
 <h2>Refused ops</h2>
@@ -79,7 +80,7 @@ def _row(outcome: ModelOutcome, names: list[str]) -> str:
     cells = "".join(_cell(found.get(name)) for name in names)
     runtime = "" if outcome.report is None else escape(outcome.report.min_runtime_version)
     word = verdict(outcome)
-    return f'<tr><td>{escape(outcome.name)}</td>{cells}<td class="n">{runtime}</td><td class="{word}">{word}</td></tr>'
+    return f'<tr><td>{escape(outcome.name)}</td><td class="{word}">{word}</td>{cells}<td class="n">{runtime}</td></tr>'
 
 
 def _cell(target: TargetReport | None) -> str:
