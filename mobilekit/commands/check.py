@@ -15,7 +15,7 @@ from mobilekit.commands.common import (
     ShapeOption,
     example_inputs,
     examples,
-    load_module,
+    load_convertible,
     print_json,
     print_text,
 )
@@ -85,7 +85,7 @@ def _report(
 
     with live_progress(quiet) as show:
         show("loading the model", None)
-        loaded = load_module(model)
+        loaded = load_convertible(model)
         from mobilekit.conversion.pipeline import convert
 
         result = convert(

@@ -15,7 +15,7 @@ from mobilekit.loading import FORMS, LoadedModel, load_model, parse_shape
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from mobilekit.sidecar import PreprocessSpec
+    from mobilekit.sidecar import PreprocessSpec, Sidecar
     from mobilekit.tasks.preprocess import Preprocess
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
@@ -66,13 +66,11 @@ def tell(text: str) -> None:
     sys.stderr.write(f"mobilekit: {text}\n")
 
 
-def load_module(spec: str) -> LoadedModel:
-    """A model that PyTorch can run, in eval mode."""
+def load_convertible(spec: str) -> LoadedModel:
+    """A module in eval mode, a program, or the path of an .onnx file."""
     loaded = load_model(spec)
     if loaded.kind == "tflite":
-        raise InputError(f"'{spec}' is a .tflite file already; give the PyTorch model")
-    if loaded.kind == "onnx":
-        raise InputError(f"'{spec}': .onnx files cannot be converted yet; give the PyTorch model or a .pt2 file")
+        raise InputError(f"'{spec}' is a .tflite file already; give the model that it is to be made of")
     if loaded.kind == "module" and loaded.model.training:
         loaded.model.eval()
     return loaded
@@ -94,19 +92,55 @@ def example_inputs(loaded: LoadedModel, shapes: Sequence[str] | None) -> tuple[A
     return tuple(tensors)
 
 
-def preprocess_spec(name: str | None, inputs: Sequence[Any] | None) -> PreprocessSpec | None:
+def preprocess_spec(name: str | None, shapes: Sequence[tuple[int, ...]]) -> PreprocessSpec | None:
     """The preset ``name`` at the size of the model's one picture input."""
     if name is None:
         return None
     from mobilekit.tasks.preprocess import preset
 
-    shapes = [tuple(tensor.shape) for tensor in inputs or ()]
     if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][1] not in (1, 3):
         found = ", ".join(str(list(shape)) for shape in shapes) or "unknown (give --input-shape)"
         raise InputError(f"--preprocess needs a model of one picture, [1, 3, height, width]; its inputs are {found}")
     _, channels, height, width = shapes[0]
     spec = preset(name, height, width)
     return spec if channels == 3 else spec.model_copy(update={"channels": "gray"})
+
+
+def input_shapes(loaded: LoadedModel, inputs: Sequence[Any] | None) -> list[tuple[int, ...]]:
+    """Shapes of the inputs given; else what the model itself says."""
+    if inputs is None:
+        inputs = known_inputs(loaded)
+    return [tuple(int(dim) for dim in tensor.shape) for tensor in inputs]
+
+
+def known_inputs(loaded: LoadedModel) -> Sequence[Any]:
+    """Example inputs that the model says itself; :class:`InputError` where it does not."""
+    if loaded.kind == "onnx":
+        from mobilekit.frontends.onnx_model import from_onnx
+
+        return from_onnx(loaded.model).example_call()
+    if loaded.kind == "program":
+        raise InputError("the program holds no example inputs: give --input-shape")
+    from mobilekit.frontends.direct.capture import infer_inputs
+
+    return infer_inputs(loaded.model)[0]
+
+
+def read_sidecar(file: Path, data: bytes) -> Sidecar | None:
+    """The sidecar beside ``file``, if there is one; :class:`InputError` if it describes another file."""
+    import hashlib
+
+    from mobilekit.sidecar import Sidecar
+
+    beside = file.with_suffix(".json")
+    if not beside.is_file():
+        return None
+    sidecar = Sidecar.read(beside)
+    if sidecar.sha256 != hashlib.sha256(data).hexdigest():
+        raise InputError(
+            f"'{beside}' describes another file than '{file}' (sha256 differs): convert again, or remove it"
+        )
+    return sidecar
 
 
 def preprocessor(spec: PreprocessSpec | None) -> Preprocess | None:

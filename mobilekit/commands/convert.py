@@ -16,7 +16,8 @@ from mobilekit.commands.common import (
     ShapeOption,
     example_inputs,
     examples,
-    load_module,
+    input_shapes,
+    load_convertible,
     preprocess_spec,
     preprocessor,
     print_json,
@@ -27,6 +28,8 @@ from mobilekit.errors import InputError
 
 if TYPE_CHECKING:
     from mobilekit.conversion.converted import Converted
+    from mobilekit.sidecar import PreprocessSpec
+    from mobilekit.tasks.data import InputFolder
 
 EPILOG = examples(
     "mobilekit convert torchvision.models:mobilenet_v2 -o net.tflite",
@@ -63,6 +66,10 @@ def convert(
     io_dtype: Annotated[
         str | None, typer.Option("--io-dtype", metavar="DTYPE", help="int8 or float32 at the edges of an int8 file.")
     ] = None,
+    backend: Annotated[
+        str,
+        typer.Option("--backend", metavar="NAME", help="direct, onnx2tf, litert, or the first of them that verifies."),
+    ] = "auto",
     target: Annotated[
         list[str] | None, typer.Option("--target", "-t", metavar="TARGET", help="Check against it; can be repeated.")
     ] = None,
@@ -86,12 +93,32 @@ def convert(
     path = output or Path(f"{_short_name(model)}.tflite")
     for file in (path, *([report] if report else [])):
         check_writable(file)
+    names = read_labels(labels)
     with live_progress(quiet) as show:
         show("loading the model", None)
-        result, held_out = _convert(
-            model, quantize, calibration, preprocess, labels, input_shape, io_dtype, target, data, no_verify, show
+        loaded = load_convertible(model)
+        inputs = example_inputs(loaded, input_shape)
+        pictures = None if preprocess is None else preprocess_spec(preprocess, input_shapes(loaded, inputs))
+        given, held_out = _folder(calibration, pictures), _folder(data, pictures)
+        from mobilekit.conversion.pipeline import convert as run
+        from mobilekit.sidecar import ClassificationSpec
+
+        result = run(
+            loaded.model,
+            inputs,
+            quantize=_recipe(quantize),
+            calibration=given,
+            io_dtype=io_dtype,
+            backend=backend,
+            targets=tuple(target or ("cpu",)),
+            verify=not no_verify if held_out is None else held_out,
+            name=loaded.name,
+            preprocess=pictures,
+            postprocess=None if names is None else ClassificationSpec(),
+            labels=names,
+            progress=lambda step, done, total: show(step, done / total if total else None),
         )
-        page = _page(result, held_out, show) if report else None
+        page = _page(result, held_out or given, show) if report else None
         show("writing", None)
         _write(result, path, report, page)
     if as_json:
@@ -113,49 +140,12 @@ def _short_name(model: str) -> str:
     return model.rpartition(":")[2] if ":" in model else Path(model).stem
 
 
-def _convert(
-    spec: str,
-    quantize: str | None,
-    calibration: Path | None,
-    preprocess: str | None,
-    labels: Path | None,
-    shapes: list[str] | None,
-    io_dtype: str | None,
-    targets: list[str] | None,
-    data: Path | None,
-    no_verify: bool,
-    show: Any,
-) -> tuple[Converted, Any]:
-    names = read_labels(labels)
-    loaded = load_module(spec)
-    from mobilekit.conversion.pipeline import convert as run
-    from mobilekit.frontends.direct.capture import infer_inputs
-    from mobilekit.sidecar import ClassificationSpec
+def _folder(path: Path | None, pictures: PreprocessSpec | None) -> InputFolder | None:
+    if path is None:
+        return None
     from mobilekit.tasks.data import InputFolder
 
-    inputs = example_inputs(loaded, shapes)
-    seen = inputs
-    if preprocess is not None and seen is None and loaded.kind == "module":
-        seen, _ = infer_inputs(loaded.model)
-    pictures = preprocess_spec(preprocess, seen)
-    maker = preprocessor(pictures)
-    given = None if calibration is None else InputFolder(calibration, maker)
-    held_out = None if data is None else InputFolder(data, maker)
-    result = run(
-        loaded.model,
-        inputs,
-        quantize=_recipe(quantize),
-        calibration=given,
-        io_dtype=io_dtype,
-        targets=tuple(targets or ("cpu",)),
-        verify=False if no_verify else (True if held_out is None else held_out),
-        name=loaded.name,
-        preprocess=pictures,
-        postprocess=None if names is None else ClassificationSpec(),
-        labels=names,
-        progress=lambda step, done, total: show(step, done / total if total else None),
-    )
-    return result, held_out or given
+    return InputFolder(path, preprocessor(pictures))
 
 
 def _recipe(text: str | None) -> Any:
@@ -168,8 +158,7 @@ def _recipe(text: str | None) -> Any:
     return Recipe.load(text)
 
 
-def _page(result: Converted, samples: Any, show: Any) -> bytes:
-    """The report; its layer errors are taken on the first few inputs, since each is a run with all tensors kept."""
+def _page(result: Converted, samples: InputFolder | None, show: Any) -> bytes:
     import dataclasses
     import itertools
 
@@ -178,8 +167,10 @@ def _page(result: Converted, samples: Any, show: Any) -> bytes:
     show("writing the report", None)
     report = result.report
     if samples is not None and report.quantize != "none":
-        layers = result.layer_errors((sample,) for sample in itertools.islice(samples, 4))
-        report = dataclasses.replace(report, layer_errors=layers)
+        # The first few inputs only: each is a run of both graphs with all tensors kept.
+        shape = result.sidecar.inputs[0].model_shape
+        calls = ((sample.reshape(-1, *shape[1:])[: shape[0]],) for sample in itertools.islice(samples, 4))
+        report = dataclasses.replace(report, layer_errors=result.layer_errors(calls))
     kind = "float32" if report.quantize == "none" else report.quantize
     return render_page(Page(f"{report.model}, {kind}", report, compat=report.compat)).encode()
 

@@ -1,10 +1,10 @@
-"""``mobilekit verify``: a .tflite file against the PyTorch model it was made of."""
+"""``mobilekit verify``: a .tflite file against the model it was made of."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,13 +17,20 @@ from mobilekit.commands.common import (
     ShapeOption,
     example_inputs,
     examples,
-    load_module,
+    input_shapes,
+    known_inputs,
+    load_convertible,
     preprocess_spec,
     preprocessor,
     print_json,
     print_text,
+    read_sidecar,
 )
-from mobilekit.errors import InputError, ModelLoadError, VerificationError
+from mobilekit.errors import ModelLoadError, VerificationError
+from mobilekit.loading import LoadedModel
+
+if TYPE_CHECKING:
+    from mobilekit.sidecar import Sidecar
 
 EPILOG = examples(
     "mobilekit verify net.py:make net.tflite --data photos/",
@@ -51,22 +58,21 @@ def verify(
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Run a .tflite file and the PyTorch model on the same inputs and compare every output. Exit 2 if they differ."""
+    """Compare a .tflite file with the model it was made of, output by output. Exit 2 if they differ."""
     from mobilekit.render.progress import live_progress
 
-    bytes_ = _read(file)
+    contents = _read(file)
+    sidecar = read_sidecar(file, contents)
     with live_progress(quiet) as show:
         show("loading the model", None)
-        loaded = load_module(model)
+        loaded = load_convertible(model)
         show("verifying", None)
         from mobilekit.conversion.verify_file import verify_file
-        from mobilekit.sidecar import Sidecar
 
-        beside = file.with_suffix(".json")
-        sidecar = Sidecar.read(beside) if beside.is_file() else None
-        inputs = example_inputs(loaded, input_shape) or _inferred(loaded.model)
-        calls, source = _calls(data, preprocess, sidecar, inputs)
-        report = verify_file(loaded.model, bytes_, calls, sidecar=sidecar, source=source)
+        inputs = example_inputs(loaded, input_shape)
+        calls, source = _calls(loaded, data, preprocess, sidecar, inputs)
+        reference, name = _reference(loaded, inputs)
+        report = verify_file(reference, contents, calls, reference_name=name, sidecar=sidecar, source=source)
     if as_json:
         print_json("verification", report)
     else:
@@ -88,28 +94,39 @@ def _read(file: Path) -> bytes:
     return data
 
 
-def _inferred(model: Any) -> tuple[Any, ...]:
-    from torch.export import ExportedProgram
+def _reference(loaded: LoadedModel, inputs: Sequence[Any] | None) -> tuple[Any, str]:
+    """What the file is compared with, and its name."""
+    if loaded.kind == "onnx":
+        from mobilekit.frontends.onnx_model import from_onnx
 
-    from mobilekit.frontends.direct.capture import infer_inputs
+        source = from_onnx(loaded.model, inputs)
+        return source.reference, source.reference_name
+    import torch
 
-    if isinstance(model, ExportedProgram):
-        raise InputError("the program holds no example inputs: give --input-shape or --data")
-    return infer_inputs(model)[0]
+    from mobilekit.conversion.verify_file import torch_reference
+
+    return torch_reference(loaded.model), f"torch {torch.__version__} (eager)"
 
 
 def _calls(
-    data: Path | None, preprocess: str | None, sidecar: Any, inputs: tuple[Any, ...]
+    loaded: LoadedModel,
+    data: Path | None,
+    preprocess: str | None,
+    sidecar: Sidecar | None,
+    inputs: Sequence[Any] | None,
 ) -> tuple[Iterable[Any], str]:
-    from mobilekit.conversion import calibration
-
     if data is None:
+        from mobilekit.conversion import calibration
+
         # The example may be all zeros, which hides most mistakes: noise like it goes along.
-        return calibration.synthetic(inputs)[:4], "example"
+        return calibration.synthetic(known_inputs(loaded) if inputs is None else inputs)[:4], "example"
     import torch
 
     from mobilekit.tasks.data import InputFolder
 
-    spec = preprocess_spec(preprocess, inputs) or (sidecar.preprocess if sidecar is not None else None)
+    if preprocess is not None:
+        spec = preprocess_spec(preprocess, input_shapes(loaded, inputs))
+    else:
+        spec = None if sidecar is None else sidecar.preprocess
     folder = InputFolder(data, preprocessor(spec))
     return ((torch.from_numpy(array),) for array in folder), f"{len(folder)} files of {data}"

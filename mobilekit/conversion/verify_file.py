@@ -1,8 +1,8 @@
-"""A .tflite file that exists already, whoever made it, against a PyTorch model."""
+"""A .tflite file that exists already, whoever made it, against the model that it stands for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,25 +20,44 @@ from mobilekit.graph.ir import Quantization
 from mobilekit.results import VerificationReport
 from mobilekit.sidecar import Sidecar, TensorSpec
 
-Call = Sequence[torch.Tensor]
+Call = Sequence[Any]
+"""The tensors or arrays that one call of the model takes."""
+Reference = Callable[[Call], list[NDArray[Any]]]
+"""One call -> the model's flattened output tensors."""
+
+
+def torch_reference(model: torch.nn.Module | ExportedProgram) -> Reference:
+    """What PyTorch computes; :class:`CaptureError` where the user's own forward raises."""
+    runnable = model.module() if isinstance(model, ExportedProgram) else model
+
+    def reference(call: Call) -> list[NDArray[Any]]:
+        try:
+            with torch.no_grad():
+                result = runnable(*call)
+        except Exception as error:  # forward may raise anything
+            lines = str(error).strip().splitlines() or [""]
+            raise CaptureError(f"the model raised {type(error).__name__} in forward: {lines[0]}") from error
+        return as_arrays(leaf for leaf in pytree.tree_leaves(result) if isinstance(leaf, torch.Tensor))
+
+    return reference
 
 
 def verify_file(
-    model: torch.nn.Module | ExportedProgram,
+    reference: Reference,
     data: bytes,
     calls: Iterable[Call],
     *,
+    reference_name: str,
     sidecar: Sidecar | None = None,
     source: str = "given",
 ) -> VerificationReport:
-    """Run ``data`` in LiteRT and ``model`` in PyTorch on ``calls`` and compare every output.
+    """Run ``data`` in LiteRT on ``calls`` and compare every output with the reference's.
 
     Inputs and outputs are matched by position; the sidecar says in which axis order the file holds each. Without one it
     is the model's own order where the shapes agree, NHWC where they agree after moving the channels, and an
     :class:`InputError` where neither does. ``source``: what the calls are, for the report.
     """
     graph = reader.read(data)
-    reference = model.module() if isinstance(model, ExportedProgram) else model
     interpreter = runtime.Interpreter(data)
     quantized = any(tensor.quantization is not None for tensor in graph.tensors())
     names = _names(sidecar.outputs if sidecar else None, [info.name for info in interpreter.outputs])
@@ -47,7 +66,7 @@ def verify_file(
         names,
         quantized=quantized,
         data=source,
-        reference=f"torch {torch.__version__} (eager)",
+        reference=reference_name,
         runtime=f"{runtime.describe()}, xnnpack",
     )
 
@@ -57,15 +76,10 @@ def _names(specs: Sequence[TensorSpec] | None, stored: Sequence[str]) -> list[st
 
 
 def _pairs(
-    reference: Any, interpreter: runtime.Interpreter, calls: Iterable[Call], sidecar: Sidecar | None
+    reference: Reference, interpreter: runtime.Interpreter, calls: Iterable[Call], sidecar: Sidecar | None
 ) -> Iterator[tuple[list[NDArray[Any]], list[NDArray[Any]]]]:
     for call in calls:
-        with torch.no_grad():
-            try:
-                result = reference(*call)
-            except Exception as error:  # the user's own forward may raise anything
-                raise CaptureError(f"the model raised {type(error).__name__} in forward: {error}") from error
-        expected = as_arrays(leaf for leaf in pytree.tree_leaves(result) if isinstance(leaf, torch.Tensor))
+        expected = reference(call)
         given = as_arrays(call)
         inputs = _match(given, interpreter.inputs, sidecar.inputs if sidecar else None, "input")
         arranged = [array.transpose(order) for array, order in zip(given, inputs, strict=True)]
