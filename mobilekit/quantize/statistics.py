@@ -72,7 +72,8 @@ class TensorStatistics:
             low = min(low, (self.first_bin + int(used[0])) * width)
             high = max(high, (self.first_bin + int(used[-1])) * width)
         # Bin numbers stay below 2**40 even where all values are equal and far from zero.
-        exponent = max(self.exponent, math.frexp(max(-low, high))[1] - 40)
+        largest = max(-low, high)
+        exponent = max(self.exponent, math.frexp(largest)[1] - 40) if largest else self.exponent
         while math.floor(high * 2.0**-exponent) - math.floor(low * 2.0**-exponent) >= _BINS:
             exponent += 1
         first, last = math.floor(low * 2.0**-exponent), math.floor(high * 2.0**-exponent)
