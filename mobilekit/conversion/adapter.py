@@ -115,7 +115,7 @@ class Adapter:
         if spec.input_index is None:
             return spec.constant
         given = leaves[self.inputs[spec.input_index].leaf]
-        return as_array(given)
+        return as_array(given).transpose(spec.permutation)
 
     def rebuild(self, flat: Sequence[Any], *, as_torch: bool) -> Any:
         """The flattened outputs in the model's own dtypes and nesting."""
