@@ -33,7 +33,7 @@ install: .venv/.project ## What the demo needs: .venv with mobilekit, its extens
 
 ##@ Check
 
-TEST_STEPS := install-dev lint types docs test-cpp classic test-python test-reference test-classic
+TEST_STEPS := install-dev lint types docs test-cpp test-arm classic test-python test-reference test-classic
 
 .PHONY: test
 test: ## Everything that CI runs, from nothing
@@ -67,6 +67,12 @@ test-cpp: cpp-tools ## Build the kernels with CMake, run their googletests, and 
 	cmake -S cpp -B build/cpp-sanitized -G Ninja -DCMAKE_BUILD_TYPE=Release -DMOBILEKIT_SANITIZE=address,undefined
 	cmake --build build/cpp-sanitized --parallel 2
 	ctest --test-dir build/cpp-sanitized --output-on-failure --no-tests=error
+
+.PHONY: test-arm
+test-arm: arm-tools ## Build the kernels for 64-bit Arm and run their googletests under qemu
+	cmake -S cpp -B build/cpp-arm -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_TOOLCHAIN_FILE=$(CURDIR)/cpp/aarch64-linux.cmake
+	cmake --build build/cpp-arm --parallel 2
+	ctest --test-dir build/cpp-arm --output-on-failure --no-tests=error
 
 .PHONY: test-python
 test-python: install-dev ## All fast Python tests, on the native kernels
@@ -153,10 +159,19 @@ compiler:
 
 .PHONY: cpp-tools
 cpp-tools: compiler
-	@if ! { command -v cmake && command -v ninja && [ -e /usr/include/gtest/gtest.h ]; } > /dev/null; then \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
-	    apt-get update -qq && apt-get install -qq --yes cmake ninja-build libgtest-dev; \
-	  else echo "the C++ tests need cmake, ninja and GoogleTest (Debian: cmake ninja-build libgtest-dev)"; exit 1; fi; fi
+	$(call need,cmake ninja,/usr/include/gtest/gtest.h,cmake ninja-build libgtest-dev)
+
+.PHONY: arm-tools
+arm-tools: cpp-tools
+	$(call need,aarch64-linux-gnu-g++ qemu-aarch64-static,/usr/src/googletest/CMakeLists.txt,g++-aarch64-linux-gnu qemu-user-static libgtest-dev)
+
+# $(call need,COMMANDS,FILE,PACKAGES): all of these, or Debian's packages with them installed where we may, or an error.
+define need
+@if ! { type $(1) && [ -e $(2) ]; } > /dev/null 2>&1; then \
+  if [ "$$(id -u)" = 0 ] && type apt-get > /dev/null 2>&1; then \
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes $(3) > /dev/null; \
+  else echo "needs $(1) and $(2) (Debian: apt-get install $(3))"; exit 1; fi; fi
+endef
 
 # $(call run_steps,STEPS): make each one, stop at the first that fails, and say how long each took.
 define run_steps
