@@ -1,47 +1,46 @@
-"""The facts that ``mobilekit info`` shows."""
+"""Facts of a graph, counted by hand."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from mobilekit.graph.ir import Graph, Op, Quantization, Signature, Tensor
+from mobilekit.graph.ir import Graph, Op, Quantization, Tensor
 from mobilekit.graph.summary import summarize
-from mobilekit.results.file import TensorSummary
-from tests.graph.build import constant, one_op, small_cnn
 
 
-def test_a_network() -> None:
-    facts = summarize(small_cnn(), name="net.tflite", size_bytes=1234, min_runtime_version="1.14.0")
-    assert facts.op_counts == {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 1, "FULLY_CONNECTED": 1, "MEAN": 1}
-    assert facts.inputs == (TensorSummary("image", (1, 8, 8, 3), "float32", None, None),)
-    assert facts.float_ops == ("stem", "depthwise", "pooled", "logits")
-    # float32: 12 * 27 + 12 of the stem, 9 * 12 + 12 of the depthwise, 5 * 12 of the last; two int32 axes.
-    assert facts.weight_bytes == 4 * (336 + 120 + 60 + 2)
-    assert (facts.signatures, facts.metadata) == (("serving_default",), ("min_runtime_version",))
-    assert (facts.name, facts.size_bytes, facts.min_runtime_version) == ("net.tflite", 1234, "1.14.0")
+def _graph() -> Graph:
+    q = Quantization.per_tensor(0.5, 3)
+    x = Tensor("x", (1, 4), "int8", quantization=q, shape_signature=(-1, 4))
+    y = Tensor("y", (1, 4), "int8", quantization=q)
+    z = Tensor("z", (1, 4), "float32")
+    weights = Tensor("w", (1, 4), "int8", np.ones((1, 4), np.int8), q)
+    ops = [Op("ADD", [x, weights], [y]), Op("ADD", [y, weights], [Tensor("y2", (1, 4), "int8", quantization=q)])]
+    ops.append(Op("DEQUANTIZE", [ops[1].output], [z]))
+    return Graph(inputs=[x], outputs=[z], ops=ops, description="by hand", metadata={"note": b"1"})
 
 
-def test_subgraphs_count_and_shared_weights_count_once() -> None:
-    table = np.ones((4,), np.float32)
-    x, y = Tensor("x", (4,), "float32"), Tensor("y", (4,), "float32")
-    main = one_op("ADD", [x, constant("a", table)], y)
-    main.signatures = [Signature("encode", (("x", x),), (("y", y),))]
-    u, v = Tensor("u", (4,), "float32"), Tensor("v", (4,), "float32")
-    body = Graph("body", [u], [v], [Op("ADD", [u, constant("b", table)], [v])])
-    body.signatures = [Signature("decode", (("u", u),), (("v", v),))]
-    main.subgraphs = [body]
-    facts = summarize(main, name="net", size_bytes=0, min_runtime_version="")
-    assert facts.op_counts == {"ADD": 2}
-    assert facts.weight_bytes == 16
-    assert facts.subgraphs == 1
-    assert facts.signatures == ("encode", "decode")
+def test_facts() -> None:
+    summary = summarize(_graph(), name="net", size_bytes=100, min_runtime_version="2.3.0")
+    assert summary.op_counts == {"ADD": 2, "DEQUANTIZE": 1}
+    assert summary.weight_bytes == 4, "a constant that two ops read counts once"
+    assert summary.float_ops == ("z",)
+    assert not summary.full_integer
+    assert (summary.inputs[0].shape, summary.inputs[0].scale, summary.inputs[0].zero_point) == ((-1, 4), 0.5, 3)
+    assert (summary.outputs[0].dtype, summary.outputs[0].scale) == ("float32", None)
+    assert (summary.description, summary.metadata, summary.subgraphs) == ("by hand", ("note",), 0)
 
 
-def test_quantized_and_dynamic_inputs() -> None:
-    x = Tensor("x", (1, 2), "int8", None, Quantization.per_tensor(0.5, -3), shape_signature=(-1, 2))
-    per_axis = Quantization(np.ones(2, np.float32), np.zeros(2, np.int64), axis=1)
-    y = Tensor("y", (1, 2), "int8", quantization=per_axis)
-    facts = summarize(one_op("ABS", [x], y), name="net", size_bytes=0, min_runtime_version="")
-    assert facts.inputs == (TensorSummary("x", (-1, 2), "int8", 0.5, -3),)
-    assert facts.outputs == (TensorSummary("y", (1, 2), "int8", None, None),)
-    assert facts.float_ops == ()
+def test_subgraphs_are_counted() -> None:
+    graph = _graph()
+    graph.subgraphs = [_graph()]
+    summary = summarize(graph, name="net", size_bytes=1, min_runtime_version="")
+    assert summary.op_counts == {"ADD": 4, "DEQUANTIZE": 2}
+    assert summary.weight_bytes == 8
+    assert summary.subgraphs == 1
+
+
+def test_per_channel_scales_are_not_given_as_one() -> None:
+    q = Quantization(np.array([0.1, 0.2], np.float32), np.zeros(2, np.int64), 1)
+    x = Tensor("x", (1, 2), "int8", quantization=q)
+    summary = summarize(Graph(inputs=[x], outputs=[x]), name="net", size_bytes=1, min_runtime_version="")
+    assert summary.inputs[0].scale is None
