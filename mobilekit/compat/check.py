@@ -28,6 +28,7 @@ def check(
     targets: str | Sequence[str] = "all",
     *,
     example_inputs: Sequence[Any] | None = None,
+    quantize: str | None = None,
     name: str | None = None,
     unsupported: Sequence[UnsupportedOp] = (),
 ) -> CompatReport:
@@ -35,6 +36,7 @@ def check(
 
     ``model``: a Graph, the path or bytes of a .tflite file, an nn.Module (with ``example_inputs`` if they cannot be
     known), an ExportedProgram, or what the command line takes (``path.py:function``).
+    ``quantize``: check the model as this recipe ("int8", "dynamic", ...) would quantize it; ranges are from noise.
     ``targets``: short names (see :data:`mobilekit.compat.tables.NAMES`), each with a level if wanted (``nnapi:29``),
     paths to tables of your own, or "all". ``unsupported``: further ops that have no lowering; like those found here
     they count as refused by every target.
@@ -43,7 +45,7 @@ def check(
     :class:`CaptureError` for a model that cannot be captured.
     """
     asked = resolve(targets)
-    found = checkable(model, example_inputs)
+    found = checkable(model, example_inputs, quantize)
     graph, lost = found.graph, (*found.unsupported, *unsupported)
     return CompatReport(
         model=name or found.name,

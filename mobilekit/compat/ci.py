@@ -1,8 +1,8 @@
 """All models of a configuration, checked in parallel, held against their bars and the baseline.
 
-Each model is checked in a process of its own kind of pool, so that one that raises, or dies, takes no other with it.
-What turns an entry into a report is a function that the caller may replace (it must be importable, since it runs in
-other processes): the default checks files and PyTorch models as they are; the command line adds quantization.
+Models are checked in processes apart, so that one that raises, or dies, takes no other with it.
+What turns an entry into a report is a function that the caller may replace, to convert and verify too (it must be
+importable, since it runs in other processes).
 """
 
 from __future__ import annotations
@@ -35,10 +35,14 @@ Checked = tuple["CompatReport | None", "str | None", float]
 
 
 def check_entry(entry: ModelEntry, targets: tuple[str, ...], root: Path) -> CompatReport:
-    """Check one entry as it is, without converting it. Paths are relative to ``root``."""
-    if entry.quantize is not None:
-        raise InputError(f"'{entry.label}': checking a model as '{entry.quantize}' needs the converter")
-    return check(located(entry.model, root), _tables(targets, root), example_inputs=_inputs(entry), name=entry.label)
+    """Check one entry without converting it. Paths are relative to ``root``."""
+    return check(
+        located(entry.model, root),
+        _tables(targets, root),
+        example_inputs=_inputs(entry),
+        quantize=entry.quantize,
+        name=entry.label,
+    )
 
 
 def located(model: str, root: Path) -> str:

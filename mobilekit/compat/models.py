@@ -1,13 +1,13 @@
 """Whatever a user calls a model -> a Graph to check, and the ops of it that have no lowering.
 
-A .tflite file is read; a PyTorch model is captured and lowered, but not converted: no quantization, no file, no run.
-torch is imported only for the latter.
+A .tflite file is read; a PyTorch model is captured and lowered, but not converted: no file, no verification. torch is
+imported only for the latter.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,35 @@ class Checkable:
     """Ops without a lowering; the graph reads their results as inputs, so that all others can be checked."""
 
 
-def checkable(model: Model, example_inputs: Sequence[Any] | None = None) -> Checkable:
+def checkable(model: Model, example_inputs: Sequence[Any] | None = None, quantize: str | None = None) -> Checkable:
+    """The graph behind ``model``, as the recipe ``quantize`` would quantize it if one is named.
+
+    The ranges come from seeded noise, one sample: which ops a target takes depends on types far more than on ranges,
+    but a rule on the ratio of scales may come out differently with real data.
+    """
+    found = _float(model, example_inputs)
+    if quantize is None:
+        return found
+    return replace(found, graph=_quantized(found.graph, quantize))
+
+
+def _quantized(graph: Graph, recipe: str) -> Graph:
+    import numpy as np
+
+    from mobilekit.quantize import preset
+    from mobilekit.quantize import quantize as quantize_graph
+
+    rng = np.random.default_rng(0)
+    sample = [
+        (rng.standard_normal(tensor.shape) if tensor.dtype.startswith("float") else np.zeros(tensor.shape)).astype(
+            tensor.dtype
+        )
+        for tensor in graph.inputs
+    ]
+    return quantize_graph(graph, [sample], preset(recipe)).graph
+
+
+def _float(model: Model, example_inputs: Sequence[Any] | None) -> Checkable:
     """The graph behind ``model``: a Graph, the path or bytes of a .tflite file, an nn.Module, an ExportedProgram, or
     what a command line takes (``path.py:function``, ``package.module:function``, a .pt2 file).
 

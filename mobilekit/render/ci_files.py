@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from mobilekit.errors import OutputError
+from mobilekit.files import write_files
 from mobilekit.render.ci_badge import badge_json
 from mobilekit.render.ci_github import github_annotations
 from mobilekit.render.ci_html import ci_html
@@ -53,23 +53,7 @@ def write_reports(report: CiReport, files: Mapping[str, str | Path], root: str |
     for kind, name in files.items():
         path = Path(root) / name
         try:
-            _write(path, FORMATS[kind](report))
-        except OSError as error:
-            problems.append(f"cannot write the {kind} report '{path}': {error.strerror or error}")
+            write_files({path: FORMATS[kind](report).encode()})
+        except OutputError as error:
+            problems.append(f"{kind} report: {error}")
     return problems
-
-
-def _write(path: Path, text: str) -> None:
-    """Beside and renamed: a reader sees the old report or the new one, and a full disk leaves no half."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(name).chmod(0o666 & ~umask)  # mkstemp makes files that nobody else may read.
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -240,7 +240,9 @@ def test_pytorch_models_of_a_file(tmp_path):
     assert "no weights here" in str(bad.error)
 
 
-def test_a_recipe_needs_the_converter(folder):
-    entry = ModelEntry(model="good.tflite", quantize="int8")
-    (outcome,) = run_ci(CiConfig(models=(entry,)), folder, jobs=0).outcomes
-    assert "needs the converter" in str(outcome.error)
+def test_a_recipe_is_applied_before_the_check(folder):
+    entries = tuple(ModelEntry(model="good.tflite", name=name, quantize=name) for name in ("int8", "no-such"))
+    int8, wrong = run_ci(CiConfig(models=entries, targets=("hexagon",)), folder, jobs=0).outcomes
+    assert int8.report is not None
+    assert int8.report.target("hexagon").coverage == 1.0
+    assert "no-such" in str(wrong.error)

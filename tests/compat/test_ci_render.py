@@ -264,7 +264,7 @@ def test_a_report_that_cannot_be_written_leaves_the_others(tmp_path):
     (tmp_path / "file").write_text("")
     problems = write_reports(REPORT, {"junit": "file/below.xml", "json": "out/a.json", "markdown": "a.md"}, tmp_path)
     assert len(problems) == 1
-    assert problems[0].startswith(f"cannot write the junit report '{tmp_path}/file/below.xml': ")
+    assert problems[0].startswith(f"junit report: cannot write '{tmp_path}/file/below.xml': ")
     document = json.loads((tmp_path / "out" / "a.json").read_text())
     assert (document["kind"], document["format_version"]) == ("ci", 1)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.md", "file", "out"]
