@@ -203,7 +203,7 @@ class _Walk:
     def _result(self, node: torch.fx.Node, target: torch._ops.OpOverload, op: str, arguments: list[Any]) -> Any:
         if torch.Tag.nondeterministic_seeded in target.tags and op not in self.table:
             raise UnsupportedError("random numbers differ on every run", "draw them outside and pass them in")
-        if _is_complex(node):
+        if _is_complex(node) or any(isinstance(v, Value) and v.dtype.startswith("complex") for v in _flat(arguments)):
             raise UnsupportedError("complex numbers", "carry the real and the imaginary part as two tensors")
         if _is_empty(node.meta.get("val")):
             return _map_tensors(node.meta["val"], self._nothing)
@@ -312,7 +312,10 @@ class _Walk:
             self.builder.graph.inputs.append(tensor)
             return Value(tensor, identity_order(len(shape)), dtype)
 
-        return _map_tensors(node.meta.get("val"), stand_in)
+        value = node.meta.get("val")
+        if isinstance(value, (torch.SymInt, torch.SymFloat, torch.SymBool)):
+            return {torch.SymInt: 1, torch.SymFloat: 1.0, torch.SymBool: True}[type(value)]
+        return _map_tensors(value, stand_in)
 
     # -- outputs -----------------------------------------------------------------------------------------------
 

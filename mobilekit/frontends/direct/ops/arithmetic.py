@@ -259,7 +259,7 @@ def lower_addcdiv(b: Builder, x: Value, first: Value, second: Value, value: floa
 
 @lowers("aten.lerp.Scalar", "aten.lerp.Tensor")
 def lower_lerp(b: Builder, start: Value, end: Value, weight: Any) -> Value:
-    """start + weight * (end - start); PyTorch's second form above 0.5 differs only in rounding."""
+    """Start + weight * (end - start); PyTorch's second form above 0.5 differs only in rounding."""
     return binary(b, "ADD", start, binary(b, "MUL", binary(b, "SUB", end, start), weight))
 
 

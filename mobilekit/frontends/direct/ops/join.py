@@ -1,4 +1,4 @@
-"""Joining and cutting tensors: cat, stack, chunk, split, slice, select, pad."""
+"""Joining and cutting tensors: cat, stack, chunk, split, slice, select."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mobilekit.frontends.direct.builder import Builder
 from mobilekit.frontends.direct.dtypes import name_of, torch_dtype
 from mobilekit.frontends.direct.ops.cast import cast
 from mobilekit.frontends.direct.ops.shape import lower_squeeze_dims, lower_unsqueeze
-from mobilekit.frontends.direct.registry import UnsupportedError, lowers
+from mobilekit.frontends.direct.registry import lowers
 from mobilekit.frontends.direct.values import Value
 
 
@@ -103,40 +103,3 @@ def lower_narrow(b: Builder, x: Value, dim: int, start: int, length: int) -> Val
 def lower_select(b: Builder, x: Value, dim: int, index: int) -> Value:
     position = index % x.shape[dim]
     return lower_squeeze_dims(b, lower_slice(b, x, dim, position, position + 1, 1), [dim])
-
-
-@lowers("aten.constant_pad_nd.default")
-def lower_constant_pad(b: Builder, x: Value, pads: Sequence[int], number: float) -> Value:
-    return _pad(b, x, pads, number)
-
-
-@lowers("aten.pad.default")
-def lower_pad(b: Builder, x: Value, pads: Sequence[int], mode: str, number: float | None) -> Value:
-    if mode == "constant":
-        return _pad(b, x, pads, number or 0.0)
-    if mode != "reflect":
-        raise UnsupportedError(f"padding in mode '{mode}'")
-    amounts, shape = _amounts(x, pads)
-    return b.like(x, b.emit("MIRROR_PAD", [x.tensor, b.constant(amounts)], shape, mode="REFLECT"))
-
-
-def _pad(b: Builder, x: Value, pads: Sequence[int], number: float) -> Value:
-    if any(pad < 0 for pad in pads):
-        for position, (before, after) in enumerate(zip(pads[::2], pads[1::2], strict=True)):
-            dim = x.rank - 1 - position
-            x = lower_slice(b, x, dim, max(0, -before), x.shape[dim] - max(0, -after), 1)
-        pads = [max(0, pad) for pad in pads]
-    if not any(pads):
-        return x
-    amounts, shape = _amounts(x, pads)
-    if number == 0:
-        return b.like(x, b.emit("PAD", [x.tensor, b.constant(amounts)], shape))
-    return b.like(x, b.emit("PADV2", [x.tensor, b.constant(amounts), b.scalar(number, x.tensor.dtype)], shape))
-
-
-def _amounts(x: Value, pads: Sequence[int]) -> tuple[np.ndarray, list[int]]:
-    """PyTorch lists (before, after) from the last axis backwards; TFLite wants a row an axis, as stored."""
-    amounts = np.zeros((x.rank, 2), np.int32)
-    for position, (before, after) in enumerate(zip(pads[::2], pads[1::2], strict=True)):
-        amounts[x.axis(x.rank - 1 - position)] = before, after
-    return amounts, [size + int(extra.sum()) for size, extra in zip(x.tensor.shape, amounts, strict=True)]
