@@ -112,8 +112,17 @@ def test_convert_with_labels_and_preprocessing(run: Any, tmp_path: Path) -> None
     assert sidecar.postprocess is not None
 
 
-def test_convert_on_synthetic_data_warns(run: Any, tmp_path: Path) -> None:
-    assert "warning: calibrated on synthetic" in run(f"convert net.py:make -o {tmp_path / 'x.tflite'} -q int8")
+def test_convert_on_synthetic_data_warns(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    words = ["convert", "net.py:make", "-o", str(tmp_path / "x.tflite"), "-q", "int8"]
+    assert main(words) == 0
+    assert "warning: calibrated on synthetic" in capfd.readouterr().out
+    assert main([*words, "--json"]) == 0
+    out, err = capfd.readouterr()
+    assert json.loads(out)["calibration"] == "synthetic"
+    assert "mobilekit: warning: calibrated on synthetic" in err
 
 
 def test_convert_verifies_on_data_of_its_own(run: Any, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from mobilekit.commands.common import (
     print_json,
     print_text,
     read_labels,
+    tell,
 )
 from mobilekit.errors import InputError
 
@@ -122,6 +123,8 @@ def convert(
         show("writing", None)
         _write(result, path, report, page)
     if as_json:
+        for warning in result.report.warnings:  # a script that reads one field of the JSON must not miss it
+            tell(f"warning: {warning}")
         print_json("conversion", result.report)
         return
     from mobilekit.render.conversion_text import conversion_text

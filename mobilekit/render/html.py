@@ -57,6 +57,7 @@ def render_page(page: Page) -> str:
         page=page,
         plots=_plots(page),
         op_rows=[] if page.compat is None else op_rows(page.compat),
+        unchecked=[] if page.compat is None else unchecked_rules(page.compat),
         units=units,
         data_uri=_jpeg_uri,
         version=__version__,
@@ -104,6 +105,21 @@ def _cell(kind: str, total: int, target: TargetReport) -> Cell:
         mark = "no" if len(refused) == total else "partly"
         return Cell(mark, f"{total - len(refused)}/{total}", _first([r for f in refused for r in f.reasons]))
     return Cell("yes", "yes*" if unchecked else "yes", _first([u for f in unchecked for u in f.unchecked]))
+
+
+def unchecked_rules(report: CompatReport) -> list[tuple[TargetReport, dict[str, list[str]]]]:
+    """For each target with such rules: the rule in words -> the kinds of op that carry it."""
+    found = []
+    for target in report.targets:
+        rules: dict[str, list[str]] = {}
+        for finding in target.findings:
+            for rule in finding.unchecked if finding.supported else ():
+                kinds = rules.setdefault(rule, [])
+                if finding.kind not in kinds:
+                    kinds.append(finding.kind)
+        if rules:
+            found.append((target, rules))
+    return found
 
 
 def _first(reasons: Sequence[str]) -> str:

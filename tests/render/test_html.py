@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from mobilekit.render.html import Page, op_rows, render_page
+from mobilekit.render.html import Page, op_rows, render_page, unchecked_rules
 from tests.render.samples import bench, compat, conversion, photos, verification
 
 pytest.importorskip("jinja2")
@@ -122,3 +122,10 @@ def test_op_rows_count_what_is_refused() -> None:
     assert [cell.mark for cell in cells][:4] == ["yes", "partly", "no", "partly"]
     assert cells[1].reason == "input 1 must be a constant; rank over 4"
     assert [cell.text for cell in rows["CONV_2D"][1]][:2] == ["yes", "yes*"]
+
+
+def test_unchecked_rules_are_listed_once(html: str) -> None:
+    listed = {target.target: rules for target, rules in unchecked_rules(compat())}
+    assert "xnnpack" not in listed, "a target without such rules is left out"
+    assert listed["gpu"] == {"weights fit the on-chip memory": ["CONV_2D"]}
+    assert html.count("<li>weights fit the on-chip memory ") == len(listed)
