@@ -6,11 +6,14 @@ runs the plain kernels without any delegate, keeps every intermediate tensor if 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import importlib.metadata
 import os
-from collections.abc import Sequence
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,15 +81,16 @@ class Interpreter:
         module, _, _ = _load()
         resolver = module.OpResolverType
         try:
-            self._interpreter = module.Interpreter(
-                model_content=model,
-                num_threads=threads,
-                experimental_op_resolver_type=(
-                    resolver.BUILTIN_WITHOUT_DEFAULT_DELEGATES if delegate == "reference" else resolver.AUTO
-                ),
-                experimental_preserve_all_tensors=keep_all,
-            )
-            self._interpreter.allocate_tensors()
+            with _without_notices():
+                self._interpreter = module.Interpreter(
+                    model_content=model,
+                    num_threads=threads,
+                    experimental_op_resolver_type=(
+                        resolver.BUILTIN_WITHOUT_DEFAULT_DELEGATES if delegate == "reference" else resolver.AUTO
+                    ),
+                    experimental_preserve_all_tensors=keep_all,
+                )
+                self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             raise RuntimeUnavailableError(f"{describe()} cannot run this file: {_first_line(error)}") from error
         self._inputs = self._interpreter.get_input_details()
@@ -149,6 +153,32 @@ class Interpreter:
         """A copy of any tensor after a run (``keep_all`` only)."""
         array: NDArray[Any] = self._interpreter.get_tensor(index)
         return array
+
+
+@contextlib.contextmanager
+def _without_notices() -> Iterator[None]:
+    """Keep LiteRT's "INFO: Created ... delegate" off the user's terminal; anything else it says goes through.
+
+    It writes to file descriptor 2 past Python, and no option turns it off.
+    """
+    sys.stderr.flush()
+    try:
+        saved = os.dup(2)
+    except OSError:  # a process without a standard error has nothing to keep clean
+        yield
+        return
+    with tempfile.TemporaryFile() as caught:
+        os.dup2(caught.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(saved, 2)
+            os.close(saved)
+            caught.seek(0)
+            said = b"".join(line for line in caught if not line.startswith(b"INFO: "))
+            if said:
+                os.write(2, said)
 
 
 def _info(detail: dict[str, Any]) -> TensorInfo:

@@ -47,7 +47,7 @@ def adopt(graph: Graph, source: Source, backend: str) -> Lowered:
     error, orders, output_orders = min(found, key=lambda entry: entry[0])
     if not error <= _TOLERANCE:
         raise BackendError(
-            f"backend '{backend}' made a file with wrong numbers: off by {error:.2g} of the largest output on the example"
+            f"backend '{backend}' made a file with wrong numbers: off on the example by {error:.2g} of the maximum"
         )
     inputs = [
         InputSpec(s.name, order, s.shape, s.dtype, tensor, s.leaf)
@@ -57,9 +57,7 @@ def adopt(graph: Graph, source: Source, backend: str) -> Lowered:
         OutputSpec(name, order, reference.shape, reference.dtype.name, tensor)
         for name, order, reference, tensor in zip(names, output_orders, expected, ordered, strict=True)
     ]
-    narrowed = [
-        s.name for s, t in zip(source.inputs, tensors, strict=True) if s.dtype == "int64" and t.dtype == "int32"
-    ]
+    narrowed = [spec.name for spec in inputs if spec.dtype == "int64" and spec.tensor.dtype == "int32"]
     return Lowered(graph, inputs, outputs, narrowed)
 
 
@@ -73,7 +71,7 @@ def _match(
     """Tensors in the order of ``names``: by name where all are found, else as they stand."""
     if len(tensors) != len(names):
         raise BackendError(f"backend '{backend}' made {len(tensors)} {side}s, the model has {len(names)}")
-    by_name = {}
+    by_name: dict[str, Tensor] = {}
     for tensor in tensors:
         for label in (called.get(tensor, ""), tensor.name, tensor.name.removeprefix("serving_default_").split(":")[0]):
             by_name.setdefault(label, tensor)

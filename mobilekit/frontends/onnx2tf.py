@@ -10,6 +10,7 @@ import io
 import tempfile
 import warnings
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -34,8 +35,8 @@ def convert(source: Source, *, limits: Limits | None = None, progress: Progress 
     interpreter = python()
     if interpreter is None:
         raise BackendError(
-            f"backend '{NAME}' is not installed: pip install 'mobilekit[classic]' here, or set {VARIABLE} to the Python "
-            "of an environment that has onnx2tf"
+            f"backend '{NAME}' is not installed: pip install 'mobilekit[classic]', or set {VARIABLE} to the Python of "
+            "an environment that has onnx2tf"
         )
     with tempfile.TemporaryDirectory(prefix="mobilekit-") as name:
         folder = Path(name)
@@ -47,6 +48,17 @@ def convert(source: Source, *, limits: Limits | None = None, progress: Progress 
         return adopt(read_file(result), source, NAME)
 
 
+class _Frozen(torch.nn.Module):
+    """A captured program for the exporter, which calls ``train()`` on what it traces; a program refuses that."""
+
+    def __init__(self, program: torch.export.ExportedProgram) -> None:
+        super().__init__()
+        self.call = [program.module()]  # in a list, so that it is no submodule
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        return self.call[0](*args, **kwargs)
+
+
 def _write_onnx(source: Source, path: Path) -> None:
     if source.onnx is not None:
         import onnx
@@ -55,7 +67,7 @@ def _write_onnx(source: Source, path: Path) -> None:
         onnx.save(onnx.load(str(source.onnx)), str(path))
         return
     program = source.need_program(NAME)
-    module = program.module()
+    module = _Frozen(program) if source.module is None else source.module
     args, kwargs = program.example_inputs or ((), {})
     names = [signature.name for signature in source.inputs]
     quiet = io.StringIO()

@@ -166,7 +166,8 @@ def _program(model: Any, example: Sequence[torch.Tensor]) -> tuple[Any, str]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            module = make_static(onnx2torch.convert(_simplified(model)).eval(), example)
+            known = _with_known_versions(_simplified(model))
+            module = make_static(onnx2torch.convert(known).eval(), example)
         return capture(module, tuple(example)).program, ""
     except CaptureError as error:
         return None, str(error)
@@ -181,6 +182,43 @@ def _simplified(model: Any) -> Any:
     except ImportError:
         return model
     return onnxslim.slim(model)
+
+
+def _with_known_versions(model: Any) -> Any:
+    """Let onnx2torch, which knows ops up to opset 17, read newer ones.
+
+    An op without a converter for its version gets that of the version before, since new versions mostly add types and
+    defaults. Where that is wrong, verification against ONNX Runtime says so. The reductions, whose axes became an input
+    in 18, get them back as an attribute.
+    """
+    import onnx
+    from onnx2torch.node_converters import registry
+
+    opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 0)
+    if opset >= 18:
+        _axes_to_attributes(model)
+    table = registry._CONVERTER_REGISTRY
+    for kind in {node.op_type for node in model.graph.node if node.domain in ("", "ai.onnx")}:
+        wanted = onnx.defs.get_schema(kind, opset).since_version
+        entries = {entry.version: table[entry] for entry in table if entry.operation_type == kind and not entry.domain}
+        older = max((version for version in entries if version <= wanted), default=None)
+        if older is not None and wanted not in entries:
+            registry.add_converter(operation_type=kind, version=wanted)(entries[older])
+    return model
+
+
+def _axes_to_attributes(model: Any) -> None:
+    from onnx import helper, numpy_helper
+
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        # ReduceSum has had its axes as an input since 13, which onnx2torch reads.
+        if not node.op_type.startswith("Reduce") or node.op_type == "ReduceSum" or len(node.input) < 2:
+            continue
+        if node.input[1] in constants:
+            axes = numpy_helper.to_array(constants[node.input[1]]).tolist()
+            node.attribute.append(helper.make_attribute("axes", axes))
+            del node.input[1:]
 
 
 def _first_line(error: BaseException) -> str:

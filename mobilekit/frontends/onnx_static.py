@@ -37,7 +37,7 @@ def make_static(module: fx.GraphModule, example: Sequence[torch.Tensor]) -> fx.G
         rewrite = _REWRITES.get(type(child).__name__)
         arguments = [recorder.values.get(a, a) if isinstance(a, fx.Node) else a for a in node.args]
         result = recorder.values[node]
-        others = [a for a in node.args[1:] if isinstance(a, fx.Node)]
+        others = [a for a in (*node.args[1:], *node.kwargs.values()) if isinstance(a, fx.Node)]
         if rewrite is None or not others or not all(a in static for a in others):
             continue
         function, keywords = rewrite(child, arguments, result)

@@ -45,6 +45,7 @@ class Source:
     out_structure: pytree.TreeSpec
     reference: Reference = field(repr=False)
     reference_name: str
+    module: torch.nn.Module | None = field(repr=False, default=None)
     program: ExportedProgram | None = field(repr=False, default=None)
     no_program: str = ""
     """Why there is no captured program, if there is none."""
@@ -73,7 +74,9 @@ def from_torch(
     captured = capture(model, example_args, example_kwargs, dynamic_shapes)
     program = captured.program
     in_structure = program.call_spec.in_spec
-    runnable = program.module() if isinstance(model, ExportedProgram) else model
+    # A program captured elsewhere has no module of its own.
+    module = None if isinstance(model, ExportedProgram) else model
+    runnable = program.module() if module is None else module
 
     def reference(leaves: Sequence[Any]) -> list[NDArray[Any]]:
         args, kwargs = pytree.tree_unflatten(list(leaves), in_structure)
@@ -88,6 +91,7 @@ def from_torch(
         out_structure=program.call_spec.out_spec,
         reference=reference,
         reference_name=f"torch {torch.__version__} (eager)",
+        module=module,
         program=program,
         origins=captured.origins,
     )

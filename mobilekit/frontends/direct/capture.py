@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import operator
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,12 +92,24 @@ def capture(
         example_args, origins = infer_inputs(model)
     args = (example_args,) if isinstance(example_args, torch.Tensor) else tuple(example_args or ())
     kwargs = dict(example_kwargs or {})
-    with torch.no_grad():
+    with torch.no_grad(), _quiet_torch():
         try:
             program = torch.export.export(model, args, kwargs, dynamic_shapes=dynamic_shapes)
         except Exception as error:  # torch.export raises anything the model's own code raises
             raise CaptureError(_explain(error, model, args, kwargs)) from error
     return Captured(_functional(program), args, kwargs, origins)
+
+
+@contextlib.contextmanager
+def _quiet_torch() -> Iterator[None]:
+    """Keep torch's log of a failed export, hundreds of lines, off the terminal: the error says it in two."""
+    logger = logging.getLogger("torch")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def infer_inputs(model: torch.nn.Module) -> tuple[tuple[torch.Tensor, ...], tuple[InputOrigin, ...]]:
