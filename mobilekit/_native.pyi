@@ -35,6 +35,34 @@ def top_k_i8(
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]: ...
 def softmax_f32(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]: ...
 def softmax_i8(scores: npt.NDArray[np.int8], scale: float) -> npt.NDArray[np.float32]: ...
+def nms(
+    boxes: npt.NDArray[np.float32],
+    scores: npt.NDArray[np.float32],
+    classes: npt.NDArray[np.int32] | None,
+    iou_threshold: float,
+    max_keep: int,
+) -> npt.NDArray[np.int32]: ...
+def yolo(
+    output: npt.NDArray[Any],
+    scale: float,
+    zero_point: int,
+    anchors: int,
+    classes: int,
+    layout: int,
+    objectness: int,
+    box_format: int,
+    confidence: float,
+    iou_threshold: float,
+    class_agnostic: bool,
+    max_detections: int,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.int32], npt.NDArray[np.int32]]: ...
+def boxes_to_frame(
+    boxes: npt.NDArray[np.float32],
+    crop: tuple[float, float, float, float],
+    rotation: int,
+    mirror: bool,
+    rect: tuple[int, int, int, int],
+) -> None: ...
 def isa() -> str: ...
 def available_isas() -> list[str]: ...
 def force_isa(name: str) -> None: ...

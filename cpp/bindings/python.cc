@@ -8,11 +8,13 @@
 #include <atomic>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "mobilekit/detect.h"
 #include "mobilekit/isa.h"
 #include "mobilekit/preprocess.h"
 #include "mobilekit/scores.h"
@@ -156,6 +158,89 @@ py::array_t<float> softmax(const Scores<T>& scores, Kernel kernel) {
   return probabilities;
 }
 
+py::array_t<int32_t> nms(const Scores<float>& boxes, const Scores<float>& scores,
+                        const std::optional<Scores<int32_t>>& classes, double iou_threshold, int32_t max_keep) {
+  const int32_t n = count_of(scores);
+  if (boxes.ndim() != 2 || boxes.shape(0) != n || boxes.shape(1) != 4) {
+    throw py::value_error("boxes: expected shape (n, 4) with a score for each");
+  }
+  if (classes && (classes->ndim() != 1 || classes->size() != n)) throw py::value_error("classes: expected n of them");
+  if (max_keep > n) max_keep = n;
+  std::vector<int32_t> keep(static_cast<size_t>(n > 0 ? n : 1));
+  int32_t kept = 0;
+  int32_t status;
+  {
+    py::gil_scoped_release release;
+    const int64_t bytes = mk_nms_scratch_bytes(n, max_keep < 1 ? 1 : max_keep);
+    status = mk_nms(boxes.data(), scores.data(), classes ? classes->data() : nullptr, n, iou_threshold,
+                    n == 0 ? 1 : max_keep, keep.data(), &kept, scratch_of(bytes), bytes);
+  }
+  check(status, "nms");
+  return py::array_t<int32_t>(kept, keep.data());
+}
+
+// (boxes n x 4, scores n, classes n, anchors n)
+py::tuple yolo(const py::array& output, float scale, int32_t zero_point, int32_t anchors, int32_t classes,
+               int32_t layout, int32_t objectness, int32_t box_format, float confidence, double iou_threshold,
+               bool class_agnostic, int32_t max_detections) {
+  mk_yolo_args args = {};
+  args.data = output.data();
+  args.data_bytes = output.nbytes();
+  args.dtype = output.dtype().is(py::dtype::of<int8_t>()) ? MK_DTYPE_INT8 : MK_DTYPE_FLOAT32;
+  args.scale = scale;
+  args.zero_point = zero_point;
+  args.anchors = anchors;
+  args.classes = classes;
+  args.layout = layout;
+  args.objectness = objectness;
+  args.box_format = box_format;
+  args.confidence = confidence;
+  args.iou_threshold = iou_threshold;
+  args.class_agnostic = class_agnostic;
+  args.max_detections = max_detections < anchors ? max_detections : anchors;
+  check(mk_yolo_check(&args), "yolo");
+  std::vector<mk_detection> found(static_cast<size_t>(args.max_detections));
+  int32_t count = 0;
+  int32_t status;
+  {
+    py::gil_scoped_release release;
+    const int64_t bytes = mk_yolo_scratch_bytes(&args);
+    status = mk_yolo(&args, found.data(), &count, scratch_of(bytes), bytes);
+  }
+  check(status, "yolo");
+  py::array_t<float> boxes({count, 4}), scores(count);
+  py::array_t<int32_t> class_ids(count), indices(count);
+  for (int32_t i = 0; i < count; ++i) {
+    const mk_detection& d = found[static_cast<size_t>(i)];
+    float* const box = boxes.mutable_data(i, 0);
+    box[0] = d.x1;
+    box[1] = d.y1;
+    box[2] = d.x2;
+    box[3] = d.y2;
+    scores.mutable_at(i) = d.score;
+    class_ids.mutable_at(i) = d.class_id;
+    indices.mutable_at(i) = d.index;
+  }
+  return py::make_tuple(boxes, scores, class_ids, indices);
+}
+
+void boxes_to_frame(py::array_t<float, py::array::c_style> boxes, const std::array<double, 4>& crop, int32_t rotation,
+                    bool mirror, const std::array<int32_t, 4>& rect) {
+  if (boxes.ndim() != 2 || boxes.shape(1) != 4) throw py::value_error("boxes: expected shape (n, 4)");
+  mk_preprocess_args args = {};
+  args.crop_x = crop[0];
+  args.crop_y = crop[1];
+  args.crop_width = crop[2];
+  args.crop_height = crop[3];
+  args.rotation = rotation;
+  args.mirror = mirror;
+  args.rect_x = rect[0];
+  args.rect_y = rect[1];
+  args.rect_width = rect[2];
+  args.rect_height = rect[3];
+  check(mk_boxes_to_frame(&args, boxes.mutable_data(), static_cast<int32_t>(boxes.shape(0))), "boxes_to_frame");
+}
+
 int32_t isa_of(const std::string& name) {
   for (int32_t isa = MK_ISA_SCALAR; isa <= MK_ISA_NEON; ++isa) {
     if (name == mk_isa_name(isa)) return isa;
@@ -205,6 +290,14 @@ PYBIND11_MODULE(_native, m) {
         return softmax(s, [=](const int8_t* x, int32_t n, float* out) { return mk_softmax_i8(x, n, scale, out); });
       },
       py::arg("scores").noconvert(), py::arg("scale"));
+
+  m.def("nms", &nms, py::arg("boxes").noconvert(), py::arg("scores").noconvert(), py::arg("classes").noconvert(),
+        py::arg("iou_threshold"), py::arg("max_keep"));
+  m.def("yolo", &yolo, py::arg("output").noconvert(), py::arg("scale"), py::arg("zero_point"), py::arg("anchors"),
+        py::arg("classes"), py::arg("layout"), py::arg("objectness"), py::arg("box_format"), py::arg("confidence"),
+        py::arg("iou_threshold"), py::arg("class_agnostic"), py::arg("max_detections"));
+  m.def("boxes_to_frame", &boxes_to_frame, py::arg("boxes").noconvert(), py::arg("crop"), py::arg("rotation"),
+        py::arg("mirror"), py::arg("rect"));
 
   m.def("isa", [] { return std::string(mk_isa_name(mk_isa_current())); });
   m.def("available_isas", &available_isas);

@@ -10,6 +10,7 @@
 
 #include "geometry.h"
 #include "row_ops.h"
+#include "scratch.h"
 
 namespace mobilekit {
 namespace {
@@ -61,23 +62,6 @@ int pixel_bytes(int32_t format) {
 
 // Entries of a column's weights: padded with zeros to what vector code takes at a time.
 int weight_stride(const Plan& plan) { return round_up(max_weights(plan.columns), kWeightBlock); }
-
-// Hands out pieces of the caller's scratch; with no base it only counts them.
-class Scratch {
- public:
-  explicit Scratch(void* base) : base_(static_cast<uint8_t*>(base)) {}
-  template <typename T>
-  T* take(int64_t count) {
-    const int64_t at = used_;
-    used_ += (count * static_cast<int64_t>(sizeof(T)) + 63) / 64 * 64;
-    return base_ == nullptr ? nullptr : reinterpret_cast<T*>(base_ + at);
-  }
-  int64_t used() const { return used_; }
-
- private:
-  uint8_t* base_;
-  int64_t used_ = 0;
-};
 
 // Everything a call keeps in scratch.
 struct Buffers {
@@ -514,7 +498,7 @@ int64_t mk_preprocess_scratch_bytes(const mk_preprocess_args* args) {
   const Plan plan = make_plan(*args);
   Scratch count(nullptr);
   lay_out(count, *args, plan, row_ops());
-  return count.used() + 63;  // to align the caller's pointer
+  return count.needed();
 }
 
 int32_t mk_preprocess_parts(const mk_preprocess_args* args) {
@@ -534,10 +518,9 @@ int32_t mk_preprocess(const mk_preprocess_args* args, int32_t first_part, int32_
   const RowOps& ops = row_ops();
   Scratch count(nullptr);
   lay_out(count, *args, plan, ops);
-  if (scratch == nullptr || scratch_bytes < count.used() + 63) return MK_ERROR_SCRATCH;
+  if (scratch == nullptr || scratch_bytes < count.needed()) return MK_ERROR_SCRATCH;
 
-  const uintptr_t unaligned = reinterpret_cast<uintptr_t>(scratch) & 63;
-  Scratch pieces(static_cast<uint8_t*>(scratch) + (unaligned ? 64 - unaligned : 0));
+  Scratch pieces(scratch);
   const Buffers buffers = lay_out(pieces, *args, plan, ops);
   Walk(*args, plan, buffers, ops).run(first_part, end_part);
   return MK_OK;

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from mobilekit.errors import InputError
 from mobilekit.kernels import native, reference
+from mobilekit.kernels.detect import Detections, boxes_to_frame, detect_yolo, nms
 from mobilekit.kernels.errors import InputTypeError
 from mobilekit.kernels.image import FORMATS, Image
 from mobilekit.kernels.request import (
@@ -33,9 +34,21 @@ from mobilekit.kernels.request import (
     make_request,
 )
 
-__all__ = ["Image", "InputTypeError", "Preprocessor", "describe", "preprocess", "softmax", "top_k"]
+__all__ = [
+    "Detections",
+    "Image",
+    "InputTypeError",
+    "Preprocessor",
+    "boxes_to_frame",
+    "describe",
+    "detect_yolo",
+    "nms",
+    "preprocess",
+    "softmax",
+    "top_k",
+]
 
-_native, _reason = native.load()
+_native, _reason = native.extension(), native.reason
 
 
 def describe() -> dict[str, Any]:

@@ -30,9 +30,17 @@ def load() -> tuple[ModuleType | None, str]:
             f"mobilekit runs its kernels in NumPy, 100 times slower: {reason}. Build it with `pip install .` "
             "on a machine with a C++17 compiler.",
             RuntimeWarning,
-            stacklevel=3,
+            stacklevel=2,
         )
         return None, reason
     except ValueError as error:  # raised by the extension itself
         raise InputError(f"MOBILEKIT_ISA: {error}") from error
     return _native, ""
+
+
+_extension, reason = load()
+
+
+def extension() -> ModuleType | None:
+    """The C++ kernels, or None where the reference runs (``reason`` says why)."""
+    return _extension

@@ -179,3 +179,70 @@ def softmax(scores: npt.NDArray[Any], scale: float = 1.0) -> Array:
         exponentials = np.exp(scale * (values - largest))
         result: Array = exponentials / exponentials.sum()
     return result
+
+
+def nms(
+    boxes: npt.NDArray[np.float32],
+    scores: npt.NDArray[np.float32],
+    iou_threshold: float,
+    classes: npt.NDArray[np.int32] | None,
+    max_detections: int,
+) -> npt.NDArray[np.int32]:
+    """Greedy suppression by torchvision's rules, in its float32 arithmetic: ties at the threshold belong to them."""
+    order = top_k(scores, len(scores))
+    kept: list[int] = []
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+        for i in order:
+            if len(kept) == max_detections or np.isnan(scores[i]):
+                break
+            others = boxes[kept]
+            sides = np.minimum(others[:, 2:], boxes[i, 2:]) - np.maximum(others[:, :2], boxes[i, :2])
+            inter = np.where((sides > 0).all(axis=1), sides[:, 0] * sides[:, 1], np.float32(0))
+            iou = inter / (area[i] + area[kept] - inter)
+            same = np.ones(len(kept), bool) if classes is None else classes[kept] == classes[i]
+            if not (same & (inter > 0) & (iou.astype(np.float64) > iou_threshold)).any():
+                kept.append(int(i))
+    return np.array(kept, np.int32)
+
+
+def yolo(
+    table: npt.NDArray[Any],
+    confidence: float,
+    iou_threshold: float,
+    objectness: bool,
+    box_format: str,
+    class_agnostic: bool,
+    max_detections: int,
+    scale: float,
+    zero_point: int,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """(boxes, scores, classes, anchors) of a table of (anchors, channels), in float32 as the kernel."""
+    if table.dtype == np.int8:
+        table = np.float32(scale) * (table.astype(np.float32) - np.float32(zero_point))
+    class_scores = table[:, 5 if objectness else 4 :]
+    numbers = np.where(np.isnan(class_scores), -np.inf, class_scores)
+    classes = numbers.argmax(axis=1).astype(np.int32)
+    scores = numbers.max(axis=1) * (table[:, 4] if objectness else np.float32(1))
+    anchors = np.flatnonzero(scores > np.float32(confidence)).astype(np.int32)
+    boxes = np.ascontiguousarray(table[anchors, :4])
+    if box_format == "cxcywh":
+        half = boxes[:, 2:] * np.float32(0.5)
+        boxes = np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1)
+    groups = None if class_agnostic else classes[anchors]
+    kept = nms(boxes, scores[anchors], iou_threshold, groups, max_detections)
+    return boxes[kept], scores[anchors][kept], classes[anchors][kept], anchors[kept]
+
+
+def boxes_to_frame(boxes: npt.NDArray[np.float32], request: PreprocessRequest) -> npt.NDArray[np.float32]:
+    """Corners in the tensor -> corners in the frame, by undoing letterbox, mirror, rotation and crop."""
+    x, y, width, height = request.rect
+    corners = (boxes.reshape(-1, 2).astype(np.float64) - (x, y)) / (width, height)
+    u, v = corners[:, 0], corners[:, 1]
+    if request.mirror:
+        u = 1 - u
+    u, v = {0: (u, v), 90: (v, 1 - u), 180: (1 - u, 1 - v), 270: (1 - v, u)}[request.rotation]
+    left, top, crop_width, crop_height = request.crop
+    corners = np.stack([left + u * crop_width, top + v * crop_height], axis=1).reshape(-1, 2, 2)
+    ordered = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
+    return ordered.astype(np.float32)

@@ -115,7 +115,7 @@ def test_averages_as_pil_does(isa: str, filter: str, out_size: tuple[int, int]) 
     method = image.Resampling.BILINEAR if filter == "antialias" else image.Resampling.BICUBIC
     expected = np.asarray(image.fromarray(pixels).resize(out_size[::-1], method))
     actual = preprocess(Image.rgb(pixels), out_size, filter=filter, dtype="uint8")[0]
-    # The bar is 1 level. A cubic's second pass stretches the first one's rounding by 1.4, on both sides: 2 * (0.7 + 0.5).
+    # A cubic's second pass stretches the first one's rounding by 1.4, on both sides: 2 * (0.7 + 0.5). The bar is 1.
     assert np.abs(actual.astype(int) - expected).max() <= (1 if filter == "antialias" else 2)
 
 
