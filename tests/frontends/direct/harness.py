@@ -54,7 +54,7 @@ def check_lowering(
     """Convert ``model`` (a module or a plain function of tensors), run it on ``args`` and compare every output.
 
     Also checks that shapes and dtypes are PyTorch's, that the graph is well formed before and after the passes, that
-    the bytes are the same twice, and that they read back.
+    the bytes are the same twice, and that they read back. ``delegate="both"`` runs the plain kernels and XNNPACK.
     """
     module = (model if isinstance(model, torch.nn.Module) else Function(model)).eval()
     source = from_torch(module, args)
@@ -68,12 +68,13 @@ def check_lowering(
     leaves = adapter.leaves(args)
     with torch.no_grad():
         expected = module(*args)
-    got = adapter.flat_outputs(Interpreter(data, delegate=delegate).run(adapter.real(leaves)), leaves)
-    rebuilt = adapter.rebuild(got, as_torch=True)
-    references, results = pytree.tree_leaves(expected), pytree.tree_leaves(rebuilt)
-    assert len(references) == len(results)
-    for reference, result in zip(references, results, strict=True):
-        _compare(reference, result, tolerance)
+    for runner in ("reference", "xnnpack") if delegate == "both" else (delegate,):
+        got = adapter.flat_outputs(Interpreter(data, delegate=runner).run(adapter.real(leaves)), leaves)
+        rebuilt = adapter.rebuild(got, as_torch=True)
+        references, results = pytree.tree_leaves(expected), pytree.tree_leaves(rebuilt)
+        assert len(references) == len(results)
+        for reference, result in zip(references, results, strict=True):
+            _compare(reference, result, tolerance)
     return Outcome(lowered.graph, data)
 
 
@@ -90,6 +91,11 @@ def _compare(reference: Any, result: Any, tolerance: float) -> None:
     finite = expected[np.isfinite(expected)]
     scale = max(1.0, float(np.abs(finite).max(initial=0.0)))
     np.testing.assert_allclose(got, expected, rtol=0, atol=tolerance * scale, equal_nan=True)
+
+
+def stored_channels_last(function: Any) -> Any:
+    """``function`` on an image [N, C, H, W] that arrives stored [N, H, W, C], as it does behind a convolution."""
+    return lambda image, *others: function(torch.nn.functional.max_pool2d(image, 1), *others)
 
 
 def random(*shape: int, seed: int = 0, low: float = -2.0, high: float = 2.0) -> torch.Tensor:
