@@ -67,3 +67,35 @@ def test_batch_norm_and_activation_fold_into_the_convolution() -> None:
     source = outcome.graph.ops[0].source
     assert source is not None
     assert source.module == "0"
+
+
+def test_stacked_1d_convolutions_fold_like_2d_ones() -> None:
+    torch.manual_seed(0)
+    layers = [nn.Conv1d(4, 6, 3), nn.BatchNorm1d(6), nn.ReLU(), nn.Conv1d(6, 5, 3, padding=1), nn.BatchNorm1d(5)]
+    assert check_lowering(nn.Sequential(*layers), random(2, 4, 17)).kinds == {
+        "CONV_2D": 2,
+        "RESHAPE": 2,
+        "TRANSPOSE": 1,
+    }
+
+
+@pytest.mark.parametrize("delegate", ["reference", "xnnpack"])
+def test_a_weight_computed_in_forward(delegate: str) -> None:
+    """Correlation of two feature maps, as trackers do."""
+    check_lowering(
+        lambda x, w: nn.functional.conv2d(x, w * 2, padding=1),
+        random(1, 3, 6, 6),
+        random(4, 3, 3, 3),
+        delegate=delegate,
+    )
+
+
+def test_asymmetric_padding() -> None:
+    torch.manual_seed(0)
+    kinds = check_lowering(nn.Sequential(nn.ZeroPad2d((0, 1, 0, 1)), nn.Conv2d(3, 4, 3, 2)), random(1, 3, 8, 8)).kinds
+    assert kinds == {"CONV_2D": 1}
+
+
+def test_an_even_kernel_of_one_dimension_padded_to_the_same_length() -> None:
+    torch.manual_seed(0)
+    check_lowering(nn.Conv1d(4, 4, 4, padding="same", groups=4), random(2, 4, 9))

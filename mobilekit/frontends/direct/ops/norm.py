@@ -187,10 +187,8 @@ def lower_instance_norm(
     return _affine(b, x, weight, bias, mean, variance, epsilon)
 
 
-def _group_norm(
-    b: Builder, x: Value, groups: int, weight: Value | None, bias: Value | None, epsilon: float
-) -> Value:
-    """x * scale + shift, one of each a sample and channel; x itself keeps its shape and its channels last.
+def _group_norm(b: Builder, x: Value, groups: int, weight: Value | None, bias: Value | None, epsilon: float) -> Value:
+    """X * scale + shift, one of each a sample and channel; x itself keeps its shape and its channels last.
 
     Given    x: [N, H, W, C]
     Result   m = MEAN over H, W and each group;  v = MEAN of SQUARED_DIFFERENCE(x, m) over the same

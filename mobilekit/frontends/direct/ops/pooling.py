@@ -160,7 +160,7 @@ def pad_below_all(b: Builder, image: Tensor, window: Window) -> Tensor:
         amounts = np.array([(0, 0), *window.pads, (0, 0)], np.int32)
         shape = [size + int(before + after) for size, (before, after) in zip(image.shape, amounts, strict=True)]
         return b.emit("MIRROR_PAD", [image, b.constant(amounts)], shape, mode="SYMMETRIC")
-    return pad_spatial(b, image, window.pads, -np.inf)
+    return pad_spatial(b, image, window.pads, float(np.finfo(np.float32).min))
 
 
 def _never_negative(b: Builder, tensor: Tensor) -> bool:
@@ -173,17 +173,14 @@ def _is_mirrored_inside(window: Window) -> bool:
     """Whether each window that reaches over an edge by n also covers the n pixels inside that edge."""
     if any(d != 1 for d in window.dilation):
         return False
-    for size, k, s, o in zip(window.sizes, window.kernel, window.stride, window.out, strict=True):
-        before = window.pads[window.sizes.index(size)][0]
-        for index in range(o):
-            first = index * s - before
-            over_start, over_end = max(0, -first), max(0, first + k - size)
-            if over_start and first + k < over_start:
-                return False
-            if over_end and first > size - over_end:
-                return False
-            if max(over_start, over_end) > size:
-                return False
+    for size, k, s, count, p in zip(
+        window.sizes, window.kernel, window.stride, window.out, window.padding, strict=True
+    ):
+        first = np.arange(count) * s - p
+        before, after = np.maximum(0, -first), np.maximum(0, first + k - size)
+        outside = (first + k < before) | (first + after > size) | (np.maximum(before, after) > size)
+        if np.any(outside & ((before > 0) | (after > 0))):
+            return False
     return True
 
 
@@ -206,9 +203,7 @@ def average_pool(b: Builder, x: Value, window: Window, include_pad: bool, diviso
     return Value(b.reshape(out, (n, *window.out, channels)), order, x.dtype)
 
 
-def _average_pool2d(
-    b: Builder, image: Tensor, window: Window, include_pad: bool, divisor: int | None
-) -> Tensor:
+def _average_pool2d(b: Builder, image: Tensor, window: Window, include_pad: bool, divisor: int | None) -> Tensor:
     mode = window.mode
     if mode == "VALID" or (mode == "SAME" and not include_pad and divisor is None):
         pooled = window.emit(b, "AVERAGE_POOL_2D", image, mode)  # TFLite never counts its own padding
@@ -222,16 +217,14 @@ def _average_pool2d(
     factor = (area / divided).astype(np.float32)
     if np.all(factor == 1):
         return pooled
-    correction = b.scalar(float(factor.flat[0]), "float32") if np.ptp(factor) == 0 else b.constant(factor[None, :, :, None])
+    correction = b.constant(factor[None, :, :, None] if np.ptp(factor) else factor[0, 0])
     return b.emit("MUL", [pooled, correction], pooled.shape, fused_activation_function="NONE")
 
 
 # -- the ops -------------------------------------------------------------------------------------------------------
 
 
-def _window_of(
-    image: Value, kernel: Any, stride: Any, padding: Any, ceil_mode: bool, dilation: Any = 1
-) -> Window:
+def window_of(image: Value, kernel: Any, stride: Any, padding: Any, ceil_mode: bool, dilation: Any = 1) -> Window:
     """The window over the axes of space of a batched ``image``."""
     count = image.rank - 2
     size = per_axis(kernel, count)
@@ -239,16 +232,21 @@ def _window_of(
     return Window(image.shape[2:], size, steps, per_axis(padding, count), ceil_mode, per_axis(dilation, count))
 
 
-@lowers("aten.max_pool2d.default", "aten.max_pool3d.default")
-def lower_max_pool(
-    b: Builder, x: Value, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
+@lowers("aten.max_pool2d.default")
+def lower_max_pool2d(
+    b: Builder, x: Value, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool, rank: int = 4
 ) -> Value:
-    rank = 2 + len(kernel) if len(kernel) > 1 else max(4, x.rank)
-
     def batched(image: Value) -> Value:
-        return max_pool(b, image, _window_of(image, kernel, stride, padding, ceil_mode, dilation))
+        return max_pool(b, image, window_of(image, kernel, stride, padding, ceil_mode, dilation))
 
     return with_batch(b, x, rank, batched)
+
+
+@lowers("aten.max_pool3d.default")
+def lower_max_pool3d(
+    b: Builder, x: Value, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
+) -> Value:
+    return lower_max_pool2d(b, x, kernel, stride, padding, dilation, ceil_mode, rank=5)
 
 
 @lowers("aten.max_pool1d.default")
@@ -259,7 +257,7 @@ def lower_max_pool1d(
 
     def batched(line: Value) -> Value:
         image = as_image(b, line)
-        window = _window_of(
+        window = window_of(
             image,
             [1, *per_axis(kernel, 1)],
             [1, *steps],
@@ -272,8 +270,27 @@ def lower_max_pool1d(
     return with_batch(b, x, 3, batched)
 
 
-@lowers("aten.avg_pool2d.default", "aten.avg_pool3d.default")
-def lower_avg_pool(
+@lowers("aten.avg_pool2d.default")
+def lower_avg_pool2d(
+    b: Builder,
+    x: Value,
+    kernel: Any,
+    stride: Any,
+    padding: Any,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor: int | None,
+    rank: int = 4,
+) -> Value:
+    def batched(image: Value) -> Value:
+        window = window_of(image, kernel, stride, padding, ceil_mode)
+        return average_pool(b, image, window, count_include_pad, divisor)
+
+    return with_batch(b, x, rank, batched)
+
+
+@lowers("aten.avg_pool3d.default")
+def lower_avg_pool3d(
     b: Builder,
     x: Value,
     kernel: Any,
@@ -283,13 +300,7 @@ def lower_avg_pool(
     count_include_pad: bool,
     divisor: int | None,
 ) -> Value:
-    rank = 2 + len(kernel) if len(kernel) > 1 else max(4, x.rank)
-
-    def batched(image: Value) -> Value:
-        window = _window_of(image, kernel, stride, padding, ceil_mode)
-        return average_pool(b, image, window, count_include_pad, divisor)
-
-    return with_batch(b, x, rank, batched)
+    return lower_avg_pool2d(b, x, kernel, stride, padding, ceil_mode, count_include_pad, divisor, rank=5)
 
 
 @lowers("aten.avg_pool1d.default")
@@ -300,7 +311,7 @@ def lower_avg_pool1d(
 
     def batched(line: Value) -> Value:
         image = as_image(b, line)
-        window = _window_of(image, [1, *per_axis(kernel, 1)], [1, *steps], [0, *per_axis(padding, 1)], ceil_mode)
+        window = window_of(image, [1, *per_axis(kernel, 1)], [1, *steps], [0, *per_axis(padding, 1)], ceil_mode)
         return as_sequence(b, average_pool(b, image, window, count_include_pad, None))
 
     return with_batch(b, x, 3, batched)
