@@ -22,7 +22,10 @@ def test_integers(dtype: torch.dtype) -> None:
     low, high = _RANGES[dtype]
     x = integers(4, 8, low=low, high=high, dtype=dtype)
     check_lowering(
-        lambda x, y: (x & y, x | y, x ^ y, ~x, x & 7, x & 6, x | 3, x ^ 5, x >> 1, x >> 3), x, x.flip(0), delegate="both"
+        lambda x, y: (x & y, x | y, x ^ y, ~x, x & 7, x & 6, x | 3, x ^ 5, x >> 1, x >> 3),
+        x,
+        x.flip(0),
+        delegate="both",
     )
 
 
