@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobilekit.compat import advice, cost
@@ -38,12 +39,20 @@ def check(
     known), an ExportedProgram, or what the command line takes (``path.py:function``).
     ``quantize``: check the model as this recipe ("int8", "dynamic", ...) would quantize it; ranges are from noise.
     ``targets``: short names (see :data:`mobilekit.compat.tables.NAMES`), each with a level if wanted (``nnapi:29``),
-    paths to tables of your own, or "all". ``unsupported``: further ops that have no lowering; like those found here
-    they count as refused by every target.
+    paths to tables of your own, or "all"; "tensorrt" alone for an .onnx file.
+    ``unsupported``: further ops that have no lowering; like those found here they count as refused by every target.
 
     Raises :class:`InputError` for an unknown target, :class:`ModelLoadError` for a file that cannot be read and
     :class:`CaptureError` for a model that cannot be captured.
     """
+    if (
+        isinstance(model, (str, Path))
+        and str(model).lower().endswith(".onnx")
+        and targets in ("tensorrt", ["tensorrt"])
+    ):
+        from mobilekit.compat.onnx_models import check_onnx
+
+        return check_onnx(model)
     asked = resolve(targets)
     found = checkable(model, example_inputs, quantize)
     graph, lost = found.graph, (*found.unsupported, *unsupported)

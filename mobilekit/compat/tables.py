@@ -129,7 +129,7 @@ def _resolve_one(word: str) -> Target:
 
 def _unknown(word: str, name: str) -> str:
     if name in ("tensorrt", "trt"):
-        return "TensorRT's table is over ONNX ops: use it with an .onnx file (compat.onnx_models.check_onnx)"
+        return "TensorRT's table is over ONNX ops: ask for it alone, with an .onnx file"
     close = difflib.get_close_matches(name, [*_FILES, *_ALIASES], n=1, cutoff=0.5)
     hint = f"did you mean '{close[0]}'? " if close else ""
     return f"unknown target '{word}'; {hint}Known are {', '.join(NAMES)}, and a .json file of your own"

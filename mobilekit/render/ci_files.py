@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from mobilekit.errors import OutputError
+from mobilekit.errors import InputError, OutputError
 from mobilekit.files import write_files
 from mobilekit.render.ci_badge import badge_json
 from mobilekit.render.ci_github import github_annotations
@@ -39,6 +39,16 @@ FORMATS: dict[str, Callable[[CiReport], str]] = {
     "badge": badge_json,
 }
 _BY_SUFFIX = {".xml": "junit", ".sarif": "sarif", ".md": "markdown", ".html": "html", ".json": "json", ".txt": "text"}
+
+
+def parse_report(word: str) -> tuple[str, str]:
+    """(format, file) from ``junit=out.xml``, or from a file whose name says its format."""
+    kind, equals, path = word.partition("=")
+    if not equals:
+        kind, path = format_of(word) or "", word
+    if kind not in FORMATS or not path:
+        raise InputError(f"'{word}': write FORMAT=FILE, where FORMAT is one of {', '.join(FORMATS)}")
+    return kind, path
 
 
 def format_of(path: str | Path) -> str | None:

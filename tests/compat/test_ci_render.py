@@ -18,9 +18,9 @@ import pytest
 from mobilekit.compat.check import check
 from mobilekit.compat.ci import judged
 from mobilekit.compat.config import Bars
-from mobilekit.errors import UnsupportedOp
+from mobilekit.errors import InputError, UnsupportedOp
 from mobilekit.render.ci_badge import badge_json
-from mobilekit.render.ci_files import FORMATS, format_of, write_reports
+from mobilekit.render.ci_files import FORMATS, format_of, parse_report, write_reports
 from mobilekit.render.ci_github import github_annotations
 from mobilekit.render.ci_html import ci_html
 from mobilekit.render.ci_junit import junit_xml
@@ -258,6 +258,14 @@ def test_every_format_of_the_configuration_has_a_writer():
 )  # fmt: skip
 def test_a_file_name_says_its_format(name, kind):
     assert format_of(name) == kind
+
+
+def test_reports_from_a_command_line():
+    assert parse_report("junit=a/b.xml") == ("junit", "a/b.xml")
+    assert parse_report("a.sarif") == ("sarif", "a.sarif")
+    for word in ("junitt=a.xml", "a.bin", "junit="):
+        with pytest.raises(InputError, match="write FORMAT=FILE, where FORMAT is one of text, json"):
+            parse_report(word)
 
 
 def test_a_report_that_cannot_be_written_leaves_the_others(tmp_path):

@@ -6,9 +6,10 @@ import sys
 import numpy as np
 import pytest
 
+from mobilekit.compat.check import check
 from mobilekit.compat.onnx_models import ONNX_KINDS, ONNX_RELATIONS, check_onnx
 from mobilekit.compat.tables import builtin_table
-from mobilekit.errors import CorruptModelError, ModelLoadError
+from mobilekit.errors import CorruptModelError, InputError, ModelLoadError
 
 onnx = pytest.importorskip("onnx")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
@@ -117,6 +118,15 @@ def test_other_domains_bodies_and_cuts(tmp_path):
 
 def test_an_opset_beyond_the_table_is_told(tmp_path):
     assert "opset 8" in one(tmp_path, "Relu", opset=8).notes[0]
+
+
+def test_check_takes_an_onnx_file_for_tensorrt_alone(tmp_path):
+    one(tmp_path, "Relu")
+    assert check(tmp_path / "m.onnx", "tensorrt").targets[0].coverage == 1.0
+    with pytest.raises(InputError, match="ask for it alone, with an"):
+        check(tmp_path / "m.onnx", "cpu,tensorrt")
+    with pytest.raises(ModelLoadError, match="must be converted before it can be checked"):
+        check(tmp_path / "m.onnx", "cpu")
 
 
 def test_files_that_cannot_be_read(tmp_path):
