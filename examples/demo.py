@@ -12,6 +12,7 @@ import importlib.util
 import io
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -53,7 +54,7 @@ def demo(out: Path, seconds: float, quiet: bool) -> int:
     from rich.console import Console
 
     from mobilekit.compat.check import check
-    from mobilekit.files import check_writable, write_file
+    from mobilekit.files import check_writable, write_files
     from mobilekit.render.html import Page, render_page
     from mobilekit.render.progress import live_progress
     from mobilekit.render.summary_text import summary_text
@@ -68,15 +69,14 @@ def demo(out: Path, seconds: float, quiet: bool) -> int:
         photos = sorted(package_file("foolbox", "data").glob("imagenet_*.jpg"))
 
         converted = convert(model, labels, preprocess, photos, show)
-        show("writing", None)
-        converted.save(tflite)
         show("finding the noisy layers", None)
         layers = converted.layer_errors([(tensor,) for tensor in tensors(preprocess, photos[:LAYER_ERROR_PHOTOS])])
         show("answering the photos", None)
         answers = answer_photos(model, converted, preprocess, photos, labels)
         show("checking ten targets", None)
-        compat = check(tflite, "all", name="mobilenet_v2")
-        measured = run_bench(tflite, seconds, show)
+        compat = check(converted.bytes, "all", name="mobilenet_v2")
+        with tempfile.TemporaryDirectory() as folder:
+            measured = run_bench(converted.save(Path(folder) / tflite.name), seconds, show)
         show("writing the report", None)
         page = Page(
             "MobileNetV2, int8: from PyTorch to the screen",
@@ -85,9 +85,15 @@ def demo(out: Path, seconds: float, quiet: bool) -> int:
             compat=compat,
             bench=measured,
         )
-        write_file(report, render_page(page).encode())
-    files = [tflite, tflite.with_suffix(".json"), report]
-    Console(highlight=False).print(summary_text(page, files, time.perf_counter() - start))
+        files: dict[str | Path, bytes] = {
+            tflite: converted.bytes,
+            tflite.with_suffix(".json"): converted.sidecar.to_json().encode(),
+            report: render_page(page).encode(),
+        }
+        write_files(files)
+    Console(highlight=False).print(
+        summary_text(page, [tflite, tflite.with_suffix(".json"), report], time.perf_counter() - start)
+    )
     return 0
 
 
@@ -175,14 +181,14 @@ def answer_photos(
 
     classify = Classifier(converted.bytes, converted.sidecar)
     best = Postprocess(labels=labels)
+    pictures = [read_image(path) for path in photos]
+    with torch.no_grad():
+        scores = model(torch.cat([torch.from_numpy(preprocess.real(picture)) for picture in pictures])).numpy()
     answers = []
-    for path in photos:
-        picture = read_image(path)
-        with torch.no_grad():
-            scores = model(torch.from_numpy(preprocess.real(picture))).numpy()
+    for path, picture, row in zip(photos, pictures, scores, strict=True):
         truth = int(path.stem.rpartition("_")[2])  # imagenet_00_243.jpg: class 243
         answers.append(
-            PhotoAnswer(path.name, thumbnail(picture), truth, labels[truth], best(scores)[:3], classify(picture)[:3])
+            PhotoAnswer(path.name, thumbnail(picture), truth, labels[truth], best(row)[:3], classify(picture)[:3])
         )
     words = f"{len(photos)} photos of ImageNet classes that foolbox carries; none was used for calibration."
     return PhotoReport(words, tuple(answers))

@@ -35,21 +35,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def guarded(run: Callable[[], int], *, debug: bool = False) -> int:
     """Call ``run`` and turn whatever it raises into one line on stderr and an exit code."""
-    before = interrupts.install()
-    try:
-        code = run()
-        sys.stdout.flush()  # here, where an error can still be told, and not at the end of the interpreter
-    except BrokenPipeError:
-        code = _broken_pipe()
-    except SystemExit as error:
-        code = error.code if isinstance(error.code, int) else EXIT_ERROR
-        if isinstance(error.__context__, BrokenPipeError):  # the parser answers a broken pipe with exit(1)
+    with interrupts.remembered():
+        try:
+            code = run()
+            sys.stdout.flush()  # here, where an error can still be told, and not at the end of the interpreter
+        except BrokenPipeError:
             code = _broken_pipe()
-    except BaseException as error:  # the last line of defence: nothing may reach the user as a traceback
-        stopped = interrupts.interrupted() or isinstance(error, KeyboardInterrupt)
-        code = EXIT_INTERRUPTED if stopped else _fail(error, debug)
-    finally:
-        signal.signal(signal.SIGINT, before)
+        except SystemExit as error:
+            code = error.code if isinstance(error.code, int) else EXIT_ERROR
+            if isinstance(error.__context__, BrokenPipeError):  # the parser answers a broken pipe with exit(1)
+                code = _broken_pipe()
+        except BaseException as error:  # the last line of defence: nothing may reach the user as a traceback
+            stopped = interrupts.interrupted() or isinstance(error, KeyboardInterrupt)
+            code = EXIT_INTERRUPTED if stopped else _fail(error, debug)
     # However the KeyboardInterrupt came out: libraries turn it into errors of their own, or into a return value.
     if code == EXIT_INTERRUPTED or interrupts.interrupted():
         return _say("interrupted", EXIT_INTERRUPTED)

@@ -7,21 +7,31 @@ points (:func:`raise_if_interrupted`) whether one was lost.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import threading
+from collections.abc import Iterator
 from types import FrameType
-from typing import Any
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 _seen = False
 
 
-def install() -> Any:
-    """Take over SIGINT; returns the handler that was there, for :func:`signal.signal`."""
+@contextlib.contextmanager
+def remembered() -> Iterator[None]:
+    """Take over SIGINT for a while; nothing is done outside the main thread, which alone gets signals."""
     global _seen
     _seen = False
-    return signal.signal(signal.SIGINT, _handle)
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, _handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _handle(_number: int, _frame: FrameType | None) -> None:
@@ -33,7 +43,7 @@ def _handle(_number: int, _frame: FrameType | None) -> None:
 
 
 def interrupted() -> bool:
-    """Whether Ctrl-C was pressed since :func:`install`."""
+    """Whether Ctrl-C was pressed since :func:`remembered` began."""
     return _seen
 
 

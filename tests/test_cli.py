@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -216,6 +218,20 @@ def test_bugs_are_one_line_and_a_traceback_on_request(
     err = capfd.readouterr().err
     assert "Traceback (most recent call last)" in err
     assert err.endswith(f"{line}; please report it\n")
+
+
+def test_signals_are_put_back() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    assert main(["--version"]) == 0
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_it_runs_in_a_thread() -> None:
+    codes: list[int] = []
+    thread = threading.Thread(target=lambda: codes.append(main(["--version"])))
+    thread.start()
+    thread.join()
+    assert codes == [0]
 
 
 def test_out_of_memory(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
