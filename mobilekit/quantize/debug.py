@@ -12,7 +12,6 @@ from mobilekit.graph.writer import write
 from mobilekit.quantize.calibrate import Sample
 from mobilekit.quantize.engine import QuantizeResult
 from mobilekit.quantize.measure import sqnr_db, to_real, to_stored
-from mobilekit.quantize.prepare import prepare
 from mobilekit.results.conversion import LayerError
 from mobilekit.runtime import Interpreter
 
@@ -21,22 +20,22 @@ _DROP_DB = 6.0
 
 
 def layer_errors(graph: Graph, result: QuantizeResult, samples: Iterable[Sample]) -> tuple[LayerError, ...]:
-    """SQNR in dB of every tensor that both graphs hold, in the order of the float graph's ops.
+    """SQNR in dB of every tensor of ``graph`` (the one given to ``quantize``) that the quantized graph still holds.
 
-    Both graphs run on the same samples, so an error is what has piled up from the input to there. ``samples`` are as
-    for :func:`~mobilekit.quantize.engine.quantize`. Infinite where a tensor is equal; minus infinite where the float
-    tensor is all zero and the other is not.
+    In the order of the ops. Both graphs run on the same samples, so an error is what has piled up from the input to
+    there. ``samples`` are as for :func:`~mobilekit.quantize.engine.quantize`. Infinite where a tensor is equal; minus
+    infinite where the float tensor is all zero and the other is not.
     """
-    graph = prepare(graph)
-    reference = Interpreter(write(graph), delegate="reference", keep_all=True)
+    names = {tensor.name for tensor in graph.tensors()}
+    reference = Interpreter(write(result.reference), delegate="reference", keep_all=True)
     quantized = Interpreter(write(result.graph), delegate="reference", keep_all=True)
     float_index, integer_index = reference.tensor_indices(), quantized.tensor_indices()
     by_name = {t.name: t for t in result.graph.tensors()}
     pairs = [
         (op, tensor, by_name[result.home[tensor.name]])
-        for op in graph.ops
+        for op in result.reference.ops
         for tensor in op.outputs
-        if tensor.dtype == "float32" and tensor.name in result.home
+        if tensor.dtype == "float32" and tensor.name in names and tensor.name in result.home
     ]
     signal, noise = np.zeros(len(pairs)), np.zeros(len(pairs))
     count = 0
