@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mobilekit.errors import InputError, MobilekitError
+from mobilekit.results.compat import TargetInfo
 
 FORMAT = 1
 """Version of the table files; raised when a key changes its meaning."""
@@ -93,6 +94,28 @@ class Target:
         """Name with the level, as a user would ask for it: ``nnapi:31``."""
         suffix = self.release if self.release is not None else self.level
         return self.name if suffix is None else f"{self.name}:{suffix}"
+
+
+def catalogue() -> list[TargetInfo]:
+    """Every packaged target, TensorRT's included, in the order of the reports."""
+    found = []
+    for name in (*NAMES, "tensorrt"):
+        table = builtin_table(name)
+        level = table.get("level", {})
+        found.append(
+            TargetInfo(
+                name=name,
+                aliases=tuple(alias for alias, meant in _ALIASES.items() if meant == name),
+                title=table["title"],
+                table_version=Target(name, table["title"], table, None).table_version,
+                ops=sum(1 for entry in table["ops"].values() if entry.get("supported", True)),
+                level_name=level.get("name", "TFLite release" if name == RUNTIME else ""),
+                levels=tuple(level.get("known", ())),
+                default_level=level.get("default"),
+                notes=tuple(table.get("notes", ())),
+            )
+        )
+    return found
 
 
 def resolve(targets: str | Sequence[str]) -> list[Target]:

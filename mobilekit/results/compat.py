@@ -117,6 +117,23 @@ class CompatReport:
 
 
 @dataclass(frozen=True)
+class TargetInfo:
+    """One target that can be checked, for a list of them."""
+
+    name: str
+    aliases: tuple[str, ...]
+    title: str
+    table_version: str
+    ops: int
+    """Ops that the table says it takes, on some terms."""
+    level_name: str
+    """What its level is ("Android SDK"); empty where it has none."""
+    levels: tuple[int, ...]
+    default_level: int | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class BarMiss:
     """A bar of the configuration that one model did not meet."""
 

@@ -42,6 +42,15 @@ def test_all_means_every_target_once_and_in_order():
     assert len(NAMES) == 10
 
 
+def test_the_catalogue_names_every_target_with_its_source():
+    found = {info.name: info for info in tables.catalogue()}
+    assert list(found) == [*NAMES, "tensorrt"]
+    assert found["cpu"].aliases == ("xnnpack",)
+    assert found["cpu"].ops == 59
+    assert (found["nnapi"].level_name, found["nnapi"].default_level) == ("Android SDK", 31)
+    assert all(info.table_version.endswith("2026-11-22") for info in found.values())
+
+
 def test_aliases_levels_and_commas():
     found = resolve("xnnpack, nnapi:29,qualcomm,cpu")
     assert [target.shown for target in found] == ["cpu", "nnapi:29", "qnn"]
