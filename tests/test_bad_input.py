@@ -101,6 +101,8 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "syntax.py").write_text("def make(:\n")
     (folder / "imports.py").write_text("import torch\nimport no_such_package_here\n")
     (folder / "no_labels.txt").touch()
+    (folder / "settings.json").write_text('{"my": "own"}')
+    (folder / "folder.tflite").mkdir()
     (folder / "empty").mkdir()
     (folder / "photos").mkdir()
     PIL_Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(folder / "photos" / "a_good.png")
@@ -182,7 +184,12 @@ CASES = [
     ),
     # an unwritable output folder
     Case("convert net.py:make -o net.py/new.tflite", ("cannot write 'net.py/new.tflite'",)),
-    Case("convert net.py:make -o empty", ("cannot write 'empty': it is a folder",)),
+    Case("convert net.py:make -o folder.tflite", ("cannot write 'folder.tflite': it is a folder",)),
+    Case("convert net.py:make -o out/new.json", ("its name must end in .tflite",)),
+    Case("convert net.py:make -o out/new.tflite --report out/new.json", ("its name must end in .html",)),
+    Case(
+        "convert net.py:make -o settings.tflite", ("'settings.json' would be overwritten by the sidecar, and is none",)
+    ),
     Case("convert net.py:make -o /proc/new.tflite", ("cannot write '/proc/new.tflite'",)),
     Case("convert net.py:make -o out/new.tflite --report /proc/r.html", ("cannot write '/proc/r.html'",)),
     # ops without a lowering: all of them, with node, line and what to do

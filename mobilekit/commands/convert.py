@@ -25,7 +25,7 @@ from mobilekit.commands.common import (
     read_labels,
     tell,
 )
-from mobilekit.errors import InputError
+from mobilekit.errors import InputError, OutputError
 
 if TYPE_CHECKING:
     from mobilekit.conversion.converted import Converted
@@ -87,13 +87,11 @@ def convert(
     debug: DebugOption = False,
 ) -> None:
     """Convert a PyTorch model to a .tflite file and verify it against PyTorch."""
-    from mobilekit.files import check_writable
     from mobilekit.render.progress import live_progress
 
     _check_options(quantize, calibration, no_verify, data)
     path = output or Path(f"{_short_name(model)}.tflite")
-    for file in (path, *([report] if report else [])):
-        check_writable(file)
+    _check_output(path, report)
     names = read_labels(labels)
     with live_progress(quiet) as show:
         show("loading the model", None)
@@ -137,6 +135,32 @@ def _check_options(quantize: str | None, calibration: Path | None, no_verify: bo
         raise InputError("--calibration is of no use without --quantize")
     if no_verify and data is not None:
         raise InputError("--data is what to verify on, --no-verify says not to")
+
+
+def _check_output(path: Path, report: Path | None) -> None:
+    """Everything that can be known of the files to be written before the work begins."""
+    from mobilekit.files import check_writable
+
+    if path.suffix.lower() != ".tflite":
+        raise InputError(f"--output is '{path}', its name must end in .tflite (the sidecar's ends in .json)")
+    if report is not None and report.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"--report is '{report}', its name must end in .html")
+    for file in (path, *([report] if report else [])):
+        check_writable(file)
+    beside = path.with_suffix(".json")
+    if beside.exists() and not _is_sidecar(beside):
+        raise OutputError(f"'{beside}' would be overwritten by the sidecar, and is none: choose another --output")
+
+
+def _is_sidecar(path: Path) -> bool:
+    """Of whatever version: what this mobilekit cannot read any more may still be replaced."""
+    import json
+
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(document, dict) and {"mobilekit_version", "sha256"} <= document.keys()
 
 
 def _short_name(model: str) -> str:
