@@ -62,6 +62,14 @@ uint64_t peer_read_rows(const uint8_t* nv21, int width, int height, int rows) {
   return sum;
 }
 
+// The floor of what reads a whole tensor.
+uint64_t peer_read(const uint8_t* data, int64_t bytes) {
+  uint64_t sum = 0;
+  const uint64_t* words = reinterpret_cast<const uint64_t*>(data);
+  for (int64_t i = 0; i < bytes / 8; ++i) sum += words[i];
+  return sum;
+}
+
 const char* peer_libyuv_version() {
 #define MK_TEXT(x) #x
 #define MK_EXPAND(x) MK_TEXT(x)

@@ -41,7 +41,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const int64_t row = p == 0 ? int64_t{image.width} * pixel : (int64_t{image.width} + 1) / 2 * image.chroma_pixel_stride;
     const int64_t rows = p == 0 ? image.height : (int64_t{image.height} + 1) / 2;
     image.row_stride[p] = row + in.number(0, 9);
-    int64_t bytes = rows < 1 || rows > 4096 ? 0 : (rows - 1) * image.row_stride[p] + row + in.number(-1, 3);
+    const bool huge = rows < 1 || rows > 4096 || row < 0 || row > kMostBytes || image.row_stride[p] < 0 ||
+                      image.row_stride[p] > kMostBytes;
+    int64_t bytes = huge ? 1 : (rows - 1) * image.row_stride[p] + row + in.number(-1, 3);
     bytes = bytes < 1 || bytes > kMostBytes ? 1 : bytes;
     plane[p].resize(static_cast<size_t>(bytes));
     for (size_t i = 0; i < plane[p].size(); ++i) plane[p][i] = static_cast<uint8_t>(i * 37 + size);
@@ -86,8 +88,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     args.add[c] = static_cast<float>(in.real(-300, 300));
   }
   const int64_t element = args.dtype == MK_DTYPE_FLOAT32 ? 4 : args.dtype >= MK_DTYPE_INT16 ? 2 : 1;
-  const int64_t elements = int64_t{args.out_width} * args.out_height * (args.channels == MK_CHANNELS_GRAY ? 1 : 3);
-  args.out_bytes = args.out_width < 1 || args.out_height < 1 || elements > kMostBytes ? 1 : elements * element;
+  const int64_t pixels = int64_t{args.out_width} * args.out_height;
+  args.out_bytes = args.out_width < 1 || args.out_height < 1 || pixels > kMostBytes
+                       ? 1
+                       : pixels * (args.channels == MK_CHANNELS_GRAY ? 1 : 3) * element;
   alignas(8) static uint8_t place[8];  // mk_preprocess_check wants a pointer that overlaps nothing
   args.out = place;
   if (mk_preprocess_check(&args) != MK_OK) return 0;

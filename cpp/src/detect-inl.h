@@ -30,6 +30,26 @@ void max_columns_i8(int8_t* best, const int8_t* data, int64_t stride, int32_t ro
   max_columns(best, data, stride, rows, columns, static_cast<int8_t>(-128));
 }
 
+template <typename T>
+inline void class_columns(int32_t* class_id, const T* best, const T* data, int64_t stride, int32_t rows,
+                          int32_t columns) {
+  for (int32_t j = 0; j < columns; ++j) class_id[j] = 0;
+  for (int32_t c = rows - 1; c >= 0; --c) {  // from the last, so that the lowest stays
+    const T* row = data + c * stride;
+    for (int32_t j = 0; j < columns; ++j) class_id[j] = row[j] == best[j] ? c : class_id[j];
+  }
+}
+
+void class_columns_f32(int32_t* class_id, const float* best, const float* data, int64_t stride, int32_t rows,
+                       int32_t columns) {
+  class_columns(class_id, best, data, stride, rows, columns);
+}
+
+void class_columns_i8(int32_t* class_id, const int8_t* best, const int8_t* data, int64_t stride, int32_t rows,
+                      int32_t columns) {
+  class_columns(class_id, best, data, stride, rows, columns);
+}
+
 bool suppressed(const KeptBoxes& kept, int32_t count, const Box& box, float threshold) {
   for (int32_t i = 0; i < count; i += kKeptBlock) {
     float inter[kKeptBlock];

@@ -147,6 +147,16 @@ void max_columns(const DetectOps& ops, int8_t* best, const int8_t* data, int64_t
   ops.max_columns_i8(best, data, stride, rows, columns);
 }
 
+void class_columns(const DetectOps& ops, int32_t* class_id, const float* best, const float* data, int64_t stride,
+                   int32_t rows, int32_t columns) {
+  ops.class_columns_f32(class_id, best, data, stride, rows, columns);
+}
+
+void class_columns(const DetectOps& ops, int32_t* class_id, const int8_t* best, const int8_t* data, int64_t stride,
+                   int32_t rows, int32_t columns) {
+  ops.class_columns_i8(class_id, best, data, stride, rows, columns);
+}
+
 struct Steps {
   int64_t channel, anchor;  // elements from one channel, or anchor, to the next
 };
@@ -155,6 +165,9 @@ Steps steps_of(const mk_yolo_args& a) {
   if (a.layout == MK_YOLO_CHANNELS_FIRST) return {a.anchors, 1};
   return {1, 4 + a.objectness + a.classes};
 }
+
+// Up to so many survivors of a block look for their class one by one; more are faster served all at once.
+constexpr int32_t kFewSurvivors = 4;
 
 // Finds the candidates: first the largest class score of each anchor of a block, then the class of those that pass.
 template <typename Reader>
@@ -179,15 +192,24 @@ int32_t find_candidates(const mk_yolo_args& a, const Reader& reader, Candidate* 
         }
       }
     }
+    const int32_t before = count;
     for (int32_t j = 0; j < columns; ++j) {
       const int32_t anchor = first + j;
       float score = reader.number(best[j]);
       if (a.objectness) score *= reader.number(reader.data[4 * steps.channel + anchor * steps.anchor]);
       if (!(score > a.confidence)) continue;
-      int32_t c = 0;
-      while (c + 1 < a.classes && scores[c * steps.channel + anchor * steps.anchor] != best[j]) ++c;
-      classes[anchor] = c;
       candidates[count++] = {score, anchor};
+    }
+    if (a.layout == MK_YOLO_CHANNELS_FIRST && count - before > kFewSurvivors) {
+      class_columns(ops, classes + first, best, scores + first, a.anchors, a.classes, columns);
+      continue;
+    }
+    for (int32_t i = before; i < count; ++i) {
+      const int32_t anchor = candidates[i].index;
+      const Value wanted = best[anchor - first];
+      int32_t c = 0;
+      while (c + 1 < a.classes && scores[c * steps.channel + anchor * steps.anchor] != wanted) ++c;
+      classes[anchor] = c;
     }
   }
   return count;

@@ -6,9 +6,9 @@
 
 namespace mobilekit {
 
-// Anchors that are looked at together: 64 float columns x 84 rows are 21 KB, so the search for the best class of a survivor
-// finds them in the first-level cache.
-inline constexpr int32_t kAnchorBlock = 64;
+// Anchors that are looked at together: 128 float columns x 80 rows are 40 KB, so that the search for the classes of the
+// survivors finds them in the second-level cache, and mostly in the first.
+inline constexpr int32_t kAnchorBlock = 128;
 
 // Boxes that were kept, one array a corner; arrays are readable up to a multiple of kKeptBlock.
 inline constexpr int32_t kKeptBlock = 16;
@@ -27,6 +27,11 @@ struct DetectOps {
   // best[j] = the largest of data[c * stride + j] over c < rows, NaN skipped; j < columns <= kAnchorBlock.
   void (*max_columns_f32)(float* best, const float* data, int64_t stride, int32_t rows, int32_t columns);
   void (*max_columns_i8)(int8_t* best, const int8_t* data, int64_t stride, int32_t rows, int32_t columns);
+  // class_id[j] = the lowest c with data[c * stride + j] == best[j], or 0.
+  void (*class_columns_f32)(int32_t* class_id, const float* best, const float* data, int64_t stride, int32_t rows,
+                            int32_t columns);
+  void (*class_columns_i8)(int32_t* class_id, const int8_t* best, const int8_t* data, int64_t stride, int32_t rows,
+                           int32_t columns);
   // Whether one of the first `count` kept boxes of the same class has an IoU above `threshold` with `box`.
   bool (*suppressed)(const KeptBoxes& kept, int32_t count, const Box& box, float threshold);
 };

@@ -10,7 +10,7 @@ namespace {
 #include "detect-inl.h"
 }  // namespace
 
-const DetectOps kDetectOpsAvx2 = {max_columns_f32, max_columns_i8, suppressed};
+const DetectOps kDetectOpsAvx2 = {max_columns_f32, max_columns_i8, class_columns_f32, class_columns_i8, suppressed};
 
 }  // namespace mobilekit
 MK_END_TARGET
