@@ -178,8 +178,8 @@ def _choose(group: _Group, channels: dict[str, ChannelStatistics]) -> Array | No
         if best is None or cost < best[0]:
             best = (cost, factor)
     assert best is not None
-    # Half a decibel is within what this model of noise can tell; leave such groups alone.
-    return best[1] if best[0] < 0.89 * plain else None
+    # A gain below a twentieth of a decibel is not worth a change.
+    return best[1] if best[0] < 0.99 * plain else None
 
 
 def _column_gain(op: Op) -> Array:
