@@ -21,7 +21,8 @@ def kernel_sources() -> list[str]:
 
 # -ffp-contract=off: a fused multiply-add would give other bits on Arm than on x86 (cpp/include/mobilekit/isa.h).
 # -fno-trapping-math: nobody reads floating-point exceptions, and without it no loop with a comparison is vectorised.
-FLAGS = ["-O3", "-ffp-contract=off", "-fno-trapping-math", "-Wall", "-Wextra"] if os.name != "nt" else ["/O2", "/fp:precise"]
+GCC_FLAGS = ["-O3", "-ffp-contract=off", "-fno-trapping-math", "-Wall", "-Wextra"]
+FLAGS = GCC_FLAGS if os.name != "nt" else ["/O2", "/fp:precise"]
 
 setup(
     ext_modules=[
