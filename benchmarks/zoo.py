@@ -6,7 +6,7 @@
 
 Each network runs in a process of its own, forked from one that has imported torch, torchvision and timm, with a time
 limit: a crash or a hang is one line of the table. Weights are seeded random numbers (no weight is downloaded), batch
-norms get random statistics, so that a wrong order of channels shows. "floor" is one torch.export.export of the model in
+norms get random statistics, so that a wrong order of channels shows, and zeros become small numbers. "floor" is one torch.export.export of the model in
 that process, after a small one that pays for what torch loads lazily; "total" is convert with verification.
 """
 
@@ -145,6 +145,10 @@ def build(name: str) -> tuple[Any, tuple[Any, ...]]:
         if isinstance(module, torch.nn.modules.batchnorm._BatchNorm) and module.running_mean is not None:
             module.running_mean.uniform_(-0.3, 0.3, generator=generator)
             module.running_var.uniform_(0.5, 1.5, generator=generator)
+    for parameter in model.parameters():
+        # Heads that start at zero and layer scales of 1e-6 would hide whatever comes before them.
+        if parameter.numel() and parameter.abs().max() < 1e-3:
+            parameter.data.uniform_(-0.1, 0.1, generator=generator)
     return model.eval(), inputs
 
 

@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from mobilekit.graph.ir import Graph, Op, Tensor
 from mobilekit.graph.passes.names import Names
 
-# Axis of the weights that runs over output channels.
-_CHANNEL_AXIS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
+# Axis of the weights that runs over output channels, and where the bias stands among the inputs; the weights are
+# always the second.
+_CHANNEL_AXIS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0, "TRANSPOSE_CONV": 0}
+_BIAS = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}
 
 
 def fold_batch_norm(graph: Graph) -> int:
@@ -51,7 +53,7 @@ def _match(
             continue
         if host.options.get("fused_activation_function", "NONE") != "NONE" or source.shape != op.output.shape:
             continue
-        weights, bias = host.inputs[1], host.inputs[2] if len(host.inputs) > 2 else None
+        weights, bias = host.inputs[1], host.inputs[_BIAS[host.kind]] if len(host.inputs) > _BIAS[host.kind] else None
         if weights is None or weights.data is None or bias is None or bias.data is None or weights.dtype != "float32":
             continue
         per_channel = _per_channel(operand.data, source)
@@ -71,13 +73,14 @@ def _per_channel(data: NDArray[Any], source: Tensor) -> NDArray[Any] | None:
 
 
 def _apply(host: Op, kind: str, per_channel: NDArray[Any], names: Names) -> None:
-    weights, bias = host.inputs[1], host.inputs[2]
+    place = _BIAS[host.kind]
+    weights, bias = host.inputs[1], host.inputs[place]
     assert weights is not None
     assert bias is not None
     assert weights.data is not None
     assert bias.data is not None
     if kind == "ADD":
-        host.inputs[2] = _folded(bias, bias.data.astype(np.float64) + per_channel, names)
+        host.inputs[place] = _folded(bias, bias.data.astype(np.float64) + per_channel, names)
         return
     axis = _CHANNEL_AXIS[host.kind]
     shape = [1] * weights.rank
@@ -85,7 +88,7 @@ def _apply(host: Op, kind: str, per_channel: NDArray[Any], names: Names) -> None
     # In float64, rounded once.
     scaled = weights.data.astype(np.float64) * per_channel.astype(np.float64).reshape(shape)
     host.inputs[1] = _folded(weights, scaled, names)
-    host.inputs[2] = _folded(bias, bias.data.astype(np.float64) * per_channel, names)
+    host.inputs[place] = _folded(bias, bias.data.astype(np.float64) * per_channel, names)
 
 
 def _folded(old: Tensor, data: NDArray[Any], names: Names) -> Tensor:

@@ -22,7 +22,14 @@ def _dense(g: Build, x: Tensor) -> Tensor:
     return g.op("FULLY_CONNECTED", [x, g.weights(4, 4), g.weights(4)], x.shape, keep_num_dims=True)
 
 
-@pytest.mark.parametrize("host", [lambda g, x: g.conv(x, 4, 1), _depthwise, _dense])
+def _transposed(g: Build, x: Tensor) -> Tensor:
+    n, h, w, c = x.shape
+    shape = (n, 2 * h, 2 * w, c)
+    inputs = [g.constant(shape), g.weights(4, 2, 2, 4), x, g.weights(4)]
+    return g.op("TRANSPOSE_CONV", inputs, shape, "float32", padding="VALID", stride_h=2, stride_w=2)
+
+
+@pytest.mark.parametrize("host", [lambda g, x: g.conv(x, 4, 1), _depthwise, _dense, _transposed])
 @pytest.mark.parametrize("shape", [(4,), (1, 4), (1, 1, 1, 4), (), (1,)])
 @pytest.mark.parametrize("swapped", [False, True])
 def test_it_folds_a_multiply_and_an_add(host: Any, shape: tuple[int, ...], swapped: bool) -> None:

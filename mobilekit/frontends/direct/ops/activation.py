@@ -254,7 +254,8 @@ def lower_safe_softmax(b: Builder, x: Value, dim: int, dtype: Any) -> Value:
         [1 if axis == x.axis(dim) else size for axis, size in enumerate(x.tensor.shape)],
         keep_dims=True,
     )
-    empty = binary(b, "EQUAL", b.like(x, highest), -math.inf, "bool")
+    # TFLite starts its maximum at the lowest finite number, so that is what such a row gives.
+    empty = binary(b, "LESS_EQUAL", b.like(x, highest), float(np.finfo(np.float32).min), "bool")
     return select(b, empty, 0.0, shares, x.dtype)
 
 

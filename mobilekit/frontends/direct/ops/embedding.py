@@ -75,7 +75,7 @@ def _without(b: Builder, vectors: Value, rows: Tensor, padding: int, mode: str) 
     return binary(b, "DIV", total, binary(b, "MAXIMUM", count, 1.0))
 
 
-@lowers("aten.embedding_renorm_.default")
+@lowers("aten.embedding_renorm_.default", "aten.embedding_renorm.default")
 def lower_embedding_renorm(b: Builder, weight: Value, indices: Value, max_norm: float, norm_type: float) -> Any:
     raise UnsupportedError(
         "an embedding with max_norm changes its own weights in forward",

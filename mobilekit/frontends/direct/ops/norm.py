@@ -188,14 +188,14 @@ def lower_instance_norm(
 
 
 def _group_norm(b: Builder, x: Value, groups: int, weight: Value | None, bias: Value | None, epsilon: float) -> Value:
-    """X * scale + shift, one of each a sample and channel; x itself keeps its shape and its channels last.
+    """Subtract the mean, times scale, plus bias; the image keeps its shape and its channels last.
 
     Given    x: [N, H, W, C]
-    Result   m = MEAN over H, W and each group;  v = MEAN of SQUARED_DIFFERENCE(x, m) over the same
-             x * (weight * rsqrt(v + epsilon)) + (bias - m * that)
+    Result   m = MEAN of x over H, W and each group;  v = MEAN of SQUARE(x - m) over the same
+             (x - m) * (weight * rsqrt(v + epsilon)) + bias
 
-    The mean over a group is the mean of its channels' means, so only [N, C] numbers are ever regrouped. Source of the
-    form: PyTorch's own CPU kernel, which computes scale and shift a channel first.
+    The mean over a group is the mean of its channels' means, so only [N, C] numbers are ever regrouped. x * scale +
+    (bias - m * scale) would save one op, and loses digits where a group's mean is large beside its deviation.
     """
     n, channels = x.shape[:2]
     image = b.channels_last(x)
@@ -218,15 +218,10 @@ def _group_norm(b: Builder, x: Value, groups: int, weight: Value | None, bias: V
         return b.reshape(wide, each)
 
     mean = to_channels(over_group(image))
-    variance = over_group(b.emit("SQUARED_DIFFERENCE", [image, mean], image.shape))
+    centred = b.emit("SUB", [image, mean], image.shape, fused_activation_function="NONE")
+    variance = over_group(b.emit("SQUARE", [centred], image.shape))
     scale = to_channels(_inverse_root(b, variance, epsilon))
-    if weight is not None:
-        scale = _mul(b, scale, weight.tensor)
-    taken = _mul(b, mean, scale)
-    shift = (
-        b.emit("NEG", [taken], taken.shape)
-        if bias is None
-        else b.emit("SUB", [bias.tensor, taken], taken.shape, fused_activation_function="NONE")
-    )
-    out = _add(b, _mul(b, image, scale), shift)
+    out = _mul(b, centred, scale if weight is None else _mul(b, scale, weight.tensor))
+    if bias is not None:
+        out = _add(b, out, bias.tensor)
     return Value(out, (0, *range(2, x.rank), 1), x.dtype)

@@ -71,7 +71,14 @@ class Window:
 
     def widened(self, size: int) -> Window:
         """One axis more, of ``size``, which the window leaves as it is."""
-        window = Window([*self.sizes, size], [*self.kernel, 1], [*self.stride, 1], [*self.padding, 0], False)
+        window = Window(
+            [*self.sizes, size],
+            [*self.kernel, 1],
+            [*self.stride, 1],
+            [*self.padding, 0],
+            False,
+            [*self.dilation, 1],
+        )
         window.out, window.pads = [*self.out, size], [*self.pads, (0, 0)]
         return window
 

@@ -290,14 +290,6 @@ def _refuse_training(dropout: float, train: bool) -> None:
         raise UnsupportedError("a recurrent layer with dropout in training mode", "call model.eval()")
 
 
-@lowers("aten.lstm.data", "aten.gru.data", "aten.rnn_tanh.data", "aten.rnn_relu.data")
-def lower_packed(b: Builder, *arguments: object) -> Value:
-    raise UnsupportedError(
-        "a recurrent layer over a packed sequence, whose length depends on the data",
-        "give the padded tensor and mask the result; the steps before the padding are the same",
-    )
-
-
 @lowers("aten.lstm_cell.default")
 def lower_lstm_cell(
     b: Builder,
