@@ -88,7 +88,7 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("made")
     (folder / "net.py").write_text(NET)
     (folder / "out").mkdir()
-    with contextlib.chdir(folder) if hasattr(contextlib, "chdir") else _chdir(folder):
+    with _chdir(folder):  # contextlib.chdir came with Python 3.11
         assert main(["convert", "net.py:make", "-o", "good.tflite", "--quiet"]) == 0
     good = (folder / "good.tflite").read_bytes()
     (folder / "truncated.tflite").write_bytes(good[: len(good) // 2])
