@@ -121,9 +121,14 @@ class Interpreter:
         return buffer
 
     def run(self, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
-        """Run once. Shapes and dtypes must be those of :attr:`inputs`; the outputs are copies."""
+        """Run once. Shapes and dtypes must be those of :attr:`inputs`; the outputs are copies.
+
+        An input with dimensions that the file leaves open (-1) may have any size there.
+        """
         if len(inputs) != len(self._inputs):
             raise InputError(f"the model has {len(self._inputs)} inputs, {len(inputs)} were given")
+        if any(_wants_resize(detail, array) for detail, array in zip(self._inputs, inputs, strict=True)):
+            self.resize([array.shape for array in inputs])
         for detail, array in zip(self._inputs, inputs, strict=True):
             if tuple(array.shape) != tuple(detail["shape"]) or array.dtype != detail["dtype"]:
                 raise InputError(
@@ -179,6 +184,15 @@ def _without_notices() -> Iterator[None]:
             said = b"".join(line for line in caught if not line.startswith(b"INFO: "))
             if said:
                 os.write(2, said)
+
+
+def _wants_resize(detail: dict[str, Any], array: NDArray[Any]) -> bool:
+    signature = detail.get("shape_signature", ())
+    return (
+        len(signature) == array.ndim
+        and tuple(detail["shape"]) != array.shape
+        and all(size in (-1, given) for size, given in zip(signature, array.shape, strict=True))
+    )
 
 
 def _info(detail: dict[str, Any]) -> TensorInfo:

@@ -75,8 +75,8 @@ class Adapter:
 
     def _real(self, spec: InputSpec, given: Any) -> NDArray[Any]:
         array = as_array(given)
-        if tuple(array.shape) != spec.shape:
-            raise InputError(f"input '{spec.name}' has shape {list(array.shape)}, the model takes {list(spec.shape)}")
+        if not _fits(array.shape, spec):
+            raise InputError(f"input '{spec.name}' has shape {list(array.shape)}, the model takes {_shown(spec)}")
         if (
             array.dtype.name not in (spec.dtype, spec.tensor.dtype)
             and array.dtype.kind != np.dtype(spec.tensor.dtype).kind
@@ -124,6 +124,24 @@ class Adapter:
             for array, spec in zip(flat, self.outputs, strict=True)
         ]
         return pytree.tree_unflatten(leaves, self.out_structure)
+
+
+def _open_axes(spec: InputSpec) -> set[int]:
+    """PyTorch's axes of any size."""
+    signature = spec.tensor.shape_signature or ()
+    return {spec.order[stored] for stored, size in enumerate(signature) if size < 0}
+
+
+def _fits(shape: Sequence[int], spec: InputSpec) -> bool:
+    if len(shape) != len(spec.shape):
+        return False
+    loose = _open_axes(spec)
+    return all(given == size or axis in loose for axis, (given, size) in enumerate(zip(shape, spec.shape, strict=True)))
+
+
+def _shown(spec: InputSpec) -> str:
+    loose = _open_axes(spec)
+    return "[" + ", ".join("?" if axis in loose else str(size) for axis, size in enumerate(spec.shape)) + "]"
 
 
 def _convert(array: NDArray[Any], dtype: str, as_torch: bool) -> Any:

@@ -75,7 +75,9 @@ def _tensor(part: Any, spec: TensorSignature, number: int) -> torch.Tensor:
         )
     if part.dim() == len(spec.shape) - 1:
         part = part.unsqueeze(0)
-    if part.dim() != len(spec.shape) or tuple(part.shape[1:]) != spec.shape[1:]:
+    if part.dim() != len(spec.shape) or not all(
+        part.shape[axis] == spec.shape[axis] or axis in spec.open_axes for axis in range(1, part.dim())
+    ):
         raise CalibrationError(
             f"calibration item {number}: '{spec.name}' has shape {list(part.shape)}, the model takes {list(spec.shape)}"
         )

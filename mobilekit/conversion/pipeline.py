@@ -25,7 +25,7 @@ from mobilekit.conversion.verify import judge
 from mobilekit.errors import BackendError, InputError, MobilekitError, UnsupportedOpsError, VerificationError
 from mobilekit.files import check_writable
 from mobilekit.frontends.backends import BACKENDS, backends
-from mobilekit.frontends.direct.lower import Lowered
+from mobilekit.frontends.direct.lower import InputSpec, Lowered, OutputSpec
 from mobilekit.frontends.source import Source
 from mobilekit.graph.ir import Graph, Quantization
 from mobilekit.graph.passes import run_passes
@@ -117,7 +117,8 @@ def _convert(
     with steps("lower"):
         lowered = BACKENDS[backend](source, steps.progress)
     with steps("optimise"):
-        run_passes(lowered.graph)
+        if source.resized is None:  # else done before the sizes were merged
+            run_passes(lowered.graph)
     with steps("quantize"):
         samples = _samples(source, calibration, recipe)
         quantized = _quantize(source, lowered, samples, recipe, steps.progress) if recipe is not None else None
@@ -223,8 +224,9 @@ def _verify_calls(verify: bool | Iterable[Any], source: Source, samples: _Sample
         return calibration_data.calls(verify, source.inputs), "held-out"
     if samples.kept:
         return samples.kept, "calibration" if samples.origin == "given" else "synthetic"
-    # The example may be all zeros, which hides most mistakes: noise like it goes along.
-    return calibration_data.synthetic(source.example_call())[:3], "example"
+    # The example may be all zeros, which hides most mistakes: noise like it goes along, and other sizes if open.
+    other_sizes = [tuple(leaves[s.leaf] for s in source.inputs) for leaves in source.further_sizes]
+    return [*calibration_data.synthetic(source.example_call())[:3], *other_sizes], "example"
 
 
 def _verify(
@@ -315,15 +317,8 @@ def _sidecar(
     labels: Sequence[str] | None,
 ) -> Sidecar:
     stored_outputs = iter(adapter.stored_outputs)
-    inputs = [
-        _tensor_spec(spec.name, spec.order, spec.shape, spec.dtype, stored)
-        for spec, stored in zip(adapter.inputs, adapter.stored_inputs, strict=True)
-    ]
-    outputs = [
-        _tensor_spec(spec.name, spec.order, spec.shape, spec.dtype, next(stored_outputs))
-        for spec in adapter.outputs
-        if spec.tensor is not None
-    ]
+    inputs = [_tensor_spec(spec, stored) for spec, stored in zip(adapter.inputs, adapter.stored_inputs, strict=True)]
+    outputs = [_tensor_spec(spec, next(stored_outputs)) for spec in adapter.outputs if spec.tensor is not None]
     return Sidecar(
         model=label,
         mobilekit_version=__version__,
@@ -339,17 +334,17 @@ def _sidecar(
     )
 
 
-def _tensor_spec(
-    name: str, order: tuple[int, ...], shape: tuple[int, ...], dtype: str, stored: tuple[str, Quantization | None]
-) -> TensorSpec:
+def _tensor_spec(spec: InputSpec | OutputSpec, stored: tuple[str, Quantization | None]) -> TensorSpec:
+    assert spec.tensor is not None
+    shape = spec.tensor.shape_signature or spec.tensor.shape
     return TensorSpec(
-        name=name,
-        shape=tuple(shape[axis] for axis in order),
+        name=spec.name,
+        shape=shape,
         dtype=stored[0],
         quantization=_affine(stored[1]),
-        model_shape=shape,
-        model_dtype=dtype,
-        order=order,
+        model_shape=tuple(shape[spec.order.index(axis)] for axis in range(len(shape))),
+        model_dtype=spec.dtype,
+        order=spec.order,
     )
 
 

@@ -7,13 +7,27 @@ from collections.abc import Callable
 from mobilekit.errors import BackendError
 from mobilekit.frontends import litert, onnx2tf
 from mobilekit.frontends.child import Progress
+from mobilekit.frontends.direct.dynamic import merge_sizes
 from mobilekit.frontends.direct.lower import Lowered, lower
 from mobilekit.frontends.source import Source
+from mobilekit.graph.passes import run_passes
 
 Backend = Callable[[Source, Progress | None], Lowered]
 
+
+def _direct(source: Source) -> Lowered:
+    lowered = lower(source.need_program("direct"), source.name)
+    if source.resized is None:
+        return lowered
+    resized = lower(source.resized, source.name)
+    # Before merging: the passes reason with sizes, of which an open graph has none.
+    for graph in (lowered.graph, resized.graph):
+        run_passes(graph)
+    return merge_sizes(lowered, resized)
+
+
 BACKENDS: dict[str, Backend] = {
-    "direct": lambda source, progress: lower(source.need_program("direct"), source.name),
+    "direct": lambda source, progress: _direct(source),
     "onnx2tf": lambda source, progress: onnx2tf.convert(source, progress=progress),
     "litert": lambda source, progress: litert.convert(source, progress=progress),
 }

@@ -13,9 +13,10 @@ from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind, TensorArgument
 from torch.utils import _pytree as pytree
 
-from mobilekit.errors import BackendError
+from mobilekit.errors import BackendError, InputError
 from mobilekit.frontends.arrays import as_arrays, dtype_name
 from mobilekit.frontends.direct.capture import capture
+from mobilekit.frontends.direct.dynamic import dynamic_axes
 from mobilekit.results import InputOrigin
 
 Reference = Callable[[Sequence[Any]], list[NDArray[Any]]]
@@ -31,6 +32,8 @@ class TensorSignature:
     dtype: str
     leaf: int
     """Position among the flattened arguments."""
+    open_axes: frozenset[int] = frozenset()
+    """Axes of any size (dynamic shapes)."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,10 @@ class Source:
     reference_name: str
     module: torch.nn.Module | None = field(repr=False, default=None)
     program: ExportedProgram | None = field(repr=False, default=None)
+    resized: ExportedProgram | None = field(repr=False, default=None)
+    """The same model captured at a second size, when it has dynamic shapes."""
+    further_sizes: tuple[tuple[Any, ...], ...] = ()
+    """Flattened arguments at other sizes, to verify on."""
     no_program: str = ""
     """Why there is no captured program, if there is none."""
     onnx: Path | None = None
@@ -70,8 +77,25 @@ def from_torch(
     dynamic_shapes: Any = None,
     name: str | None = None,
 ) -> Source:
-    """Capture a PyTorch model; errors are those of :func:`~mobilekit.frontends.direct.capture.capture`."""
-    captured = capture(model, example_args, example_kwargs, dynamic_shapes)
+    """Capture a PyTorch model; errors are those of :func:`~mobilekit.frontends.direct.capture.capture`.
+
+    With ``dynamic_shapes`` the program is captured three times: open, to know what may vary and within what limits, and
+    at two fixed sizes, which is what gets lowered.
+    """
+    captured = capture(model, example_args, example_kwargs)
+    resized: ExportedProgram | None = None
+    further: tuple[tuple[Any, ...], ...] = ()
+    open_axes: Mapping[int, Mapping[int, int]] = {}
+    if dynamic_shapes is not None:
+        if isinstance(model, ExportedProgram):
+            raise InputError("dynamic_shapes needs the nn.Module: an ExportedProgram's shapes are settled")
+        open_program = capture(model, captured.example_args, captured.example_kwargs, dynamic_shapes).program
+        leaves, nesting = pytree.tree_flatten((captured.example_args, captured.example_kwargs))
+        axes, others = dynamic_axes(open_program)
+        open_axes = axes.sizes
+        further = (tuple(axes.resized(leaves)), tuple(others.resized(leaves)))
+        args, kwargs = pytree.tree_unflatten(list(further[0]), nesting)
+        resized = capture(model, args, kwargs).program
     program = captured.program
     in_structure = program.call_spec.in_spec
     # A program captured elsewhere has no module of its own.
@@ -85,7 +109,7 @@ def from_torch(
 
     return Source(
         name=name or ("model" if isinstance(model, ExportedProgram) else type(model).__name__),
-        inputs=tuple(_signatures(program)),
+        inputs=tuple(_signatures(program, open_axes)),
         example=tuple(pytree.tree_flatten((captured.example_args, captured.example_kwargs))[0]),
         in_structure=in_structure,
         out_structure=program.call_spec.out_spec,
@@ -93,11 +117,13 @@ def from_torch(
         reference_name=f"torch {torch.__version__} (eager)",
         module=module,
         program=program,
+        resized=resized,
+        further_sizes=further,
         origins=captured.origins,
     )
 
 
-def _signatures(program: ExportedProgram) -> list[TensorSignature]:
+def _signatures(program: ExportedProgram, open_axes: Mapping[int, Mapping[int, int]]) -> list[TensorSignature]:
     values = {node.name: node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"}
     found, leaf = [], 0
     for spec in program.graph_signature.input_specs:
@@ -106,6 +132,8 @@ def _signatures(program: ExportedProgram) -> list[TensorSignature]:
         value = values.get(spec.arg.name)
         if isinstance(spec.arg, TensorArgument) and isinstance(value, torch.Tensor):
             shape = tuple(int(dim) for dim in value.shape)
-            found.append(TensorSignature(spec.arg.name, shape, dtype_name(value.dtype), leaf))
+            found.append(
+                TensorSignature(spec.arg.name, shape, dtype_name(value.dtype), leaf, frozenset(open_axes.get(leaf, ())))
+            )
         leaf += 1
     return found

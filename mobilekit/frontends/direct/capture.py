@@ -221,6 +221,9 @@ def _shapes(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
 
 
 def _first_line(error: BaseException) -> str:
+    violated = re.findall(r"^\s*- (.*)$", str(error), re.MULTILINE) if "Constraints violated" in str(error) else []
+    if violated:
+        return "; ".join(violated)
     lines = [line for line in str(error).strip().splitlines() if line.strip()]
     return lines[0].strip() if lines else type(error).__name__
 
