@@ -6,6 +6,7 @@ Given                                Result
     %y = NEG(%x)                         %y = MUL(%x, -1)
     %y = DIV(%x, constant)               %y = MUL(%x, 1 / constant)
     %y = ADD_N(%a, %b, %c)               %t = ADD(%a, %b) ; %y = ADD(%t, %c)
+    %w = DEQUANTIZE(float16) ; CONV(%w)  CONV(float32)
     %y = DEPTHWISE_CONV_2D(%x, W)        %y = DEPTHWISE_CONV_2D(%x, W, 0)
 
 The last is for the runtime's sake: without a bias its float kernel reads past its inputs and takes the process down.
@@ -19,13 +20,20 @@ from dataclasses import replace
 
 import numpy as np
 
+from mobilekit.errors import GraphError
 from mobilekit.graph.ir import Graph, Op, Tensor
+from mobilekit.quantize.rules import RULES
 
 _NO_ACTIVATION = {"fused_activation_function": "NONE"}
 
 
 def prepare(graph: Graph) -> Graph:
-    """A graph that computes the same with ops that integers know; ``graph`` itself if there is nothing to do."""
+    """A graph that computes the same with ops that integers know; ``graph`` itself if there is nothing to do.
+
+    Raises :class:`GraphError` for weights that hold NaN or Inf: no scale stands for them.
+    """
+    _check_constants(graph)
+    graph = _fold_stored_weights(graph)
     ops: list[Op] = []
     for op in graph.ops:
         substitute = _SUBSTITUTES.get(op.kind)
@@ -33,6 +41,39 @@ def prepare(graph: Graph) -> Graph:
         ops += [op] if replaced is None else replaced
     if len(ops) == len(graph.ops) and all(new is old for new, old in zip(ops, graph.ops, strict=True)):
         return graph
+    return replace(graph, ops=ops)
+
+
+def _check_constants(graph: Graph) -> None:
+    for op in graph.ops:
+        rule = RULES.get(op.kind)
+        if rule is None or rule.weights is None:
+            continue
+        for position in (rule.weights.weight, rule.weights.bias):
+            tensor = op.inputs[position] if position < len(op.inputs) else None
+            if tensor is not None and tensor.data is not None and tensor.dtype == "float32":
+                bad = int(tensor.size - np.isfinite(tensor.data).sum())
+                if bad:
+                    place = f" ({op.source})" if op.source is not None else ""
+                    raise GraphError(f"{op.kind} '{op.name}': {bad} weights in '{tensor.name}' are NaN or Inf{place}")
+
+
+def _fold_stored_weights(graph: Graph) -> Graph:
+    """Constants behind a DEQUANTIZE (files with float16 or int8 weights) as float32 constants."""
+    folded: dict[Tensor, Tensor] = {}
+    for op in graph.ops:
+        source = op.inputs[0] if op.kind == "DEQUANTIZE" else None
+        if source is None or source.data is None or source.dtype not in ("float16", "int8", "int16"):
+            continue
+        real = source.data if source.quantization is None else source.quantization.dequantize(source.data)
+        folded[op.output] = replace(op.output, data=np.asarray(real, np.float32).reshape(op.output.shape))
+    if not folded:
+        return graph
+    ops = [
+        replace(op, inputs=[folded.get(t, t) if t is not None else None for t in op.inputs])
+        for op in graph.ops
+        if op.outputs[0] not in folded
+    ]
     return replace(graph, ops=ops)
 
 
