@@ -20,7 +20,9 @@ from torch.utils import _pytree as pytree
 _COMPOSITE = torch._C.DispatchKey.CompositeImplicitAutograd
 
 
-def decompose(target: torch._ops.OpOverload, args: Sequence[Any], kwargs: dict[str, Any]) -> torch.fx.GraphModule | None:
+def decompose(
+    target: torch._ops.OpOverload, args: Sequence[Any], kwargs: dict[str, Any]
+) -> torch.fx.GraphModule | None:
     """A graph that computes ``target`` from simpler ops, or None if PyTorch knows none.
 
     ``args`` and ``kwargs`` are the node's, with the fake tensor in place of each node. The graph's inputs are the
@@ -57,6 +59,6 @@ def _writes(node: torch.fx.Node) -> bool:
 
 def _pieces_of(target: torch._ops.OpOverload) -> Any:
     """Composite ops fall apart by themselves when traced; for others PyTorch keeps a table of functions."""
-    if torch._C._dispatch_has_kernel_for_dispatch_key(target.name(), _COMPOSITE):
+    if torch._C._dispatch_has_kernel_for_dispatch_key(str(target.name()), _COMPOSITE):  # type: ignore[no-untyped-call]
         return target
     return decomposition_table.get(target)

@@ -16,7 +16,8 @@ _IMAGE = (2, 3, 5, 4)
 def test_constant_indices() -> None:
     check_lowering(
         lambda x: (
-            x[:, 0], x[..., None], x[:, [0, 1]], x[torch.tensor([0, 1]), torch.tensor([1, 2])], x[:, 1:, ::2], x[:, :, -1],
+            x[:, 0], x[..., None], x[:, [0, 1]], x[torch.tensor([0, 1]), torch.tensor([1, 2])],
+            x[:, 1:, ::2], x[:, :, -1],
             x[:, [2, 0, 1]][:, ::2], x[:, torch.tensor([[0, 1], [2, -1]])], x[[1, 0], :, [1, 2]], x[:, [0, 1], [1, 2]],
             x[:, torch.tensor([True, False, True])], x[[[0], [1]], [[0, 2]]],
         ),
@@ -29,7 +30,8 @@ def test_computed_indices() -> None:
     """Negative ones count from the end."""
     check_lowering(
         lambda x, i, j: (
-            x[:, i], x[j, i], x[j], x[j, :, j], x.index_select(1, i.abs()), x[:, :, j], x[j[:, None], i[None]], x.take(i)
+            x[:, i], x[j, i], x[j], x[j, :, j], x.index_select(1, i.abs()), x[:, :, j], x[j[:, None], i[None]],
+            x.take(i),
         ),
         random(2, 3, 4),
         integers(3, low=-3, high=3),

@@ -15,8 +15,9 @@ def test_views() -> None:
     check_lowering(
         lambda x: (
             x.movedim(1, 2), x.swapdims(0, 1), x.swapaxes(-1, 0), x[0].T, x.mT, x.unflatten(2, (2, -1)), x.flatten(1),
-            x.flatten(), x.squeeze(), x.squeeze(0), x.unsqueeze(-1), x.unsqueeze(-4), x.expand(2, 2, 3, 4), x.expand_as(x),
-            x.broadcast_to(2, 2, 3, 4), x.view_as(x), x.ravel(), x.reshape(4, -1), x.permute(2, 0, 1), x[:, :1].expand(-1, 5, -1),
+            x.flatten(), x.squeeze(), x.squeeze(0), x.unsqueeze(-1), x.unsqueeze(-4), x.expand(2, 2, 3, 4),
+            x.broadcast_to(2, 2, 3, 4), x.view_as(x), x.ravel(), x.reshape(4, -1), x.permute(2, 0, 1),
+            x.expand_as(x), x[:, :1].expand(-1, 5, -1),
             torch.broadcast_tensors(x, x[:1]), x.view(-1)[None].squeeze((0,)),
         ),
         random(2, 3, 4),
@@ -66,7 +67,10 @@ def test_channel_shuffle() -> None:
 
 def test_views_of_nothing_and_of_rank_zero() -> None:
     check_lowering(
-        lambda s, e: (s.reshape(1, 1), s[None], s.view(-1), s.expand(3), s.flatten(), e.reshape(0, 2), e * 2, e.sum(), e.permute(1, 0)),
+        lambda s, e: (
+            s.reshape(1, 1), s[None], s.view(-1), s.expand(3), s.flatten(), e.reshape(0, 2), e * 2, e.sum(),
+            e.permute(1, 0),
+        ),
         torch.tensor(2.0),
         torch.zeros(2, 0),
     )  # fmt: skip

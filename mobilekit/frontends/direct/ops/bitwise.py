@@ -18,11 +18,11 @@ from mobilekit.frontends.direct.registry import UnsupportedError, lowers
 from mobilekit.frontends.direct.values import Value
 from mobilekit.graph.ir import Tensor
 
-_OVERLOADS = ("Tensor", "Scalar", "Scalar_Tensor")
-
 
 def _names(op: str) -> tuple[str, ...]:
-    return tuple(f"aten.bitwise_{op}.{overload}" for overload in _OVERLOADS)
+    """PyTorch calls a number on the right Scalar for logic, Tensor_Scalar for shifts."""
+    number = "Tensor_Scalar" if op.endswith("shift") else "Scalar"
+    return tuple(f"aten.bitwise_{op}.{overload}" for overload in ("Tensor", number, "Scalar_Tensor"))
 
 
 @lowers(*_names("xor"), "aten.__xor__.Tensor", "aten.__xor__.Scalar")

@@ -1,4 +1,4 @@
-"""Padding in all of PyTorch's modes, on tensors of any rank. PyTorch lists (before, after) from the last axis backwards."""
+"""Padding in all of PyTorch's modes, on any rank. PyTorch lists (before, after) from the last axis backwards."""
 
 from __future__ import annotations
 

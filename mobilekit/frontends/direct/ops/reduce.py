@@ -149,7 +149,7 @@ def lower_argmin(b: Builder, x: Value, dim: int | None, keepdim: bool) -> Value:
 
 
 def _position(b: Builder, kind: str, x: Value, dim: int | None, keepdim: bool) -> Value:
-    """Where the extreme lies; the first one of equals, in TFLite as in PyTorch. Without a dim: in the flattened tensor."""
+    """Where the extreme lies: the first of equals, in TFLite as in PyTorch. Without a dim, in the flattened tensor."""
     number = for_arithmetic(b, x)
     if dim is None or x.rank == 0:
         flat = b.reshape(b.logical(Value(number, x.order, x.dtype)), (x.tensor.size,))

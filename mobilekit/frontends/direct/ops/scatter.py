@@ -113,9 +113,7 @@ def _flat(b: Builder, tensor: Tensor) -> Tensor:
 
 
 @lowers("aten.index_put.default", "aten._unsafe_index_put.default")
-def lower_index_put(
-    b: Builder, x: Value, indices: Sequence[Value | None], values: Value, accumulate: bool
-) -> Value:
+def lower_index_put(b: Builder, x: Value, indices: Sequence[Value | None], values: Value, accumulate: bool) -> Value:
     values = cast(b, values, x.dtype)
     masks = [index for index in indices if index is not None and index.dtype in ("bool", "uint8")]
     if masks:
@@ -149,9 +147,7 @@ def _padded(b: Builder, x: Value, rank: int) -> Value:
     return reshape_value(b, x, (*[1] * (rank - x.rank), *x.shape))
 
 
-def _put_by_mask(
-    b: Builder, x: Value, indices: Sequence[Value | None], values: Value, accumulate: bool
-) -> Value:
+def _put_by_mask(b: Builder, x: Value, indices: Sequence[Value | None], values: Value, accumulate: bool) -> Value:
     """``x[mask] = values`` where the values do not depend on how many elements the mask picks."""
     mask = indices[0]
     rest = x.rank - (mask.rank if mask is not None else 0)
@@ -333,12 +329,12 @@ def _scatter_pairs(
     hits = b.emit("EQUAL", [b.reshape(found, (count, 1, sources)), slots], pairs, "bool")
     filler = b.scalar(neutral, computed(x.dtype))
     chosen = b.emit("SELECT_V2", [hits, b.reshape(updates, (count, 1, sources)), filler], pairs, filler.dtype)
-    axis = b.constant(np.array([2], np.int32))
-    reduced = b.emit(kind, [chosen, axis], (count, targets), keep_dims=False)
+    last_axis = b.constant(np.array([2], np.int32))
+    reduced = b.emit(kind, [chosen, last_axis], (count, targets), keep_dims=False)
     options = {"fused_activation_function": "NONE"} if join == "MUL" else {}
     joined = b.emit(join, [base, reduced], base.shape, **options)
     if not include_self:
-        touched = b.emit("REDUCE_ANY", [hits, axis], (count, targets), keep_dims=False)
+        touched = b.emit("REDUCE_ANY", [hits, last_axis], (count, targets), keep_dims=False)
         joined = b.emit("SELECT_V2", [touched, reduced, base], base.shape, base.dtype)
     full = b.reshape(joined, [x.shape[axis] for axis in last])
     return from_arithmetic(b, full, Value(full, last, x.dtype))

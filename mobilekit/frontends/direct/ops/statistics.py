@@ -145,8 +145,8 @@ def lower_pairwise_distance(b: Builder, x: Value, y: Value, order: float, eps: f
 def lower_cosine_similarity(b: Builder, x: Value, y: Value, dim: int, eps: float) -> Value:
     """sum(x y) over the product of both lengths, each at least eps."""
     lengths = [binary(b, "MAXIMUM", norm(b, value, 2, [dim], True), float(eps)) for value in (x, y)]
-    normal = [binary(b, "DIV", value, length) for value, length in zip((x, y), lengths, strict=True)]
-    return reduce_value(b, "SUM", binary(b, "MUL", *normal), [dim], False)
+    first, second = (binary(b, "DIV", value, length) for value, length in zip((x, y), lengths, strict=True))
+    return reduce_value(b, "SUM", binary(b, "MUL", first, second), [dim], False)
 
 
 @lowers("aten.logaddexp.default")
@@ -157,4 +157,3 @@ def lower_logaddexp(b: Builder, x: Value, y: Value) -> Value:
     grown = binary(b, "ADD", unary_like(b, "EXP", unary_like(b, "NEG", gap)), 1.0)
     result = binary(b, "ADD", larger, unary_like(b, "LOG", grown))
     return select(b, compare(b, "EQUAL", x, y), binary(b, "ADD", larger, math.log(2)), result, larger.dtype)
-
