@@ -44,9 +44,9 @@ def output_bound(request: PreprocessRequest, expected: np.ndarray) -> np.ndarray
     return bound + largest * (2.0**-10 if expected.dtype == np.float16 else 2.0**-21)
 
 
-@functools.lru_cache(maxsize=4)
+@functools.cache
 def truth(case: Case) -> np.ndarray:
-    """Once a case, for all instruction sets: pytest runs them one after the other."""
+    """Once a case, for all instruction sets."""
     request = case.request()
     expected = np.empty(request.shape, request.dtype)
     reference.preprocess(request, expected)
