@@ -15,15 +15,17 @@ if TYPE_CHECKING:
     from mobilekit.conversion.converted import Converted
     from mobilekit.conversion.pipeline import convert
     from mobilekit.errors import MobilekitError
+    from mobilekit.frontends.direct.registry import lowering
 
 _EXPORTS = {
     "Converted": "mobilekit.conversion.converted",
     "MobilekitError": "mobilekit.errors",
     "check": "mobilekit.compat.check",
     "convert": "mobilekit.conversion.pipeline",
+    "lowering": "mobilekit.frontends.direct.registry",
 }
 
-__all__ = ["Converted", "MobilekitError", "__version__", "check", "convert"]
+__all__ = ["Converted", "MobilekitError", "__version__", "check", "convert", "lowering"]
 
 
 def __getattr__(name: str) -> Any:

@@ -14,10 +14,14 @@ import pkgutil
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from mobilekit.errors import InputError
+
 Lowering = Callable[..., Any]
 Function = TypeVar("Function", bound=Lowering)
 
 _LOWERINGS: dict[str, Lowering] = {}
+_CUSTOM: dict[str, Lowering] = {}
+"""Lowerings of ops that are not PyTorch's, registered by users."""
 
 
 class UnsupportedError(Exception):
@@ -42,9 +46,37 @@ def lowers(*ops: str) -> Callable[[Function], Function]:
     return register
 
 
-@functools.cache
+def lowering(op: str) -> Callable[[Function], Function]:
+    """Say an op of your own in TFLite ops: ``@mobilekit.lowering("mylib::hard_mish")``.
+
+    ``op`` is the name given to ``torch.library`` (``namespace::name``, with ``.overload`` if it has several). The
+    function gets a :class:`~mobilekit.frontends.direct.builder.Builder` and the op's arguments, as every lowering does;
+    its result must have the shape and dtype that the op itself gives, and the converted file is verified as always.
+    Registering an op again replaces its lowering. Raises :class:`~mobilekit.errors.InputError` for a name without a namespace, and
+    for PyTorch's own ops, which mobilekit lowers.
+    """
+    namespace, separator, name = op.partition("::")
+    if not separator or not name.split(".")[0].isidentifier():
+        raise InputError(f"'{op}' is no op name: write namespace::name, as in torch.library")
+    if namespace in ("aten", "prims", "prim"):
+        raise InputError(f"'{op}' belongs to PyTorch: a lowering of one's own is for ops of one's own namespace")
+    key = f"{namespace}.{name if '.' in name else name + '.default'}"
+
+    def register(function: Function) -> Function:
+        _CUSTOM[key] = function
+        return function
+
+    return register
+
+
 def lowerings() -> dict[str, Lowering]:
-    """Every lowering by the name of its ATen overload; loads all files of ``ops/`` on first use."""
+    """Every lowering by the name of its overload, the user's own among them."""
+    return {**builtin_lowerings(), **_CUSTOM}
+
+
+@functools.cache
+def builtin_lowerings() -> dict[str, Lowering]:
+    """mobilekit's lowerings by the name of the ATen overload; loads all files of ``ops/`` on first use."""
     package = importlib.import_module("mobilekit.frontends.direct.ops")
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")

@@ -13,4 +13,6 @@ _ADVICE = {
 def suggestion_for(op: str) -> str | None:
     """Advice for an ATen overload such as ``aten.nonzero.default``, or how to bring a lowering of one's own."""
     name = op.split(".")[1].strip("_") if "." in op else op
+    if not op.startswith(("aten.", "prims.")):
+        return f'say it in TFLite ops: @mobilekit.lowering("{op.split(".")[0]}::{name}"), see docs/custom-ops.md'
     return _ADVICE.get(name, 'compute it before or after the model, or try backend="onnx2tf"')
