@@ -52,8 +52,8 @@ def lowering(op: str) -> Callable[[Function], Function]:
     ``op`` is the name given to ``torch.library`` (``namespace::name``, with ``.overload`` if it has several). The
     function gets a :class:`~mobilekit.frontends.direct.builder.Builder` and the op's arguments, as every lowering does;
     its result must have the shape and dtype that the op itself gives, and the converted file is verified as always.
-    Registering an op again replaces its lowering. Raises :class:`~mobilekit.errors.InputError` for a name without a namespace, and
-    for PyTorch's own ops, which mobilekit lowers.
+    Registering an op again replaces its lowering. Raises :class:`~mobilekit.errors.InputError` for a name without a
+    namespace, and for PyTorch's own ops, which mobilekit lowers.
     """
     namespace, separator, name = op.partition("::")
     if not separator or not name.split(".")[0].isidentifier():
