@@ -18,8 +18,6 @@ BIN := .venv/bin
 CLASSIC_BIN := .venv-classic/bin
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraints constraints/core.txt
 INSTALL_CLASSIC := $(BIN)/uv pip install --quiet --python $(CLASSIC_BIN)/python --constraints constraints/classic.txt
-# Where the tests find onnx2tf, if `make classic` has been run.
-ONNX2TF = $(if $(wildcard $(CLASSIC_BIN)/python),MOBILEKIT_ONNX2TF_PYTHON=$(CURDIR)/$(CLASSIC_BIN)/python)
 NATIVE_SOURCES := setup.py $(shell find cpp/include cpp/src cpp/bindings cpp/sources.txt -type f 2>/dev/null)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -78,7 +76,7 @@ test-arm: arm-tools ## Build the kernels for 64-bit Arm and run their googletest
 
 .PHONY: test-python
 test-python: install-dev ## All fast Python tests, on the native kernels
-	$(ONNX2TF) $(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
 
 .PHONY: test-reference
 test-reference: install-dev ## The kernels' tests once more on the NumPy reference
@@ -90,7 +88,7 @@ test-classic: classic ## The file format's tests on the oldest packages that are
 
 .PHONY: test-slow
 test-slow: install-dev
-	$(ONNX2TF) $(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
 
 ##@ Work on it
 
