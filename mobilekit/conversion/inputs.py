@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch.export import ExportedProgram
 from mobilekit.errors import InputError
 from mobilekit.frontends.source import Source, from_torch
 from mobilekit.loading import load_model
+from mobilekit.sidecar import PreprocessSpec
 
 
 def load_source(
@@ -36,3 +37,13 @@ def load_source(
             f"a {type(model).__name__} is no model: give an nn.Module, an ExportedProgram, or a .pt2 or .onnx file"
         )
     return from_torch(model, example_inputs, example_kwargs, dynamic_shapes, name)
+
+
+def open_folder(data: Iterable[Any] | str | Path | None, preprocess: PreprocessSpec | None) -> Iterable[Any] | None:
+    """A folder's name -> its pictures and arrays as inputs; anything else as it is."""
+    if not isinstance(data, (str, Path)):
+        return data
+    from mobilekit.tasks.data import InputFolder
+    from mobilekit.tasks.preprocess import Preprocess
+
+    return InputFolder(data, None if preprocess is None else Preprocess(preprocess))

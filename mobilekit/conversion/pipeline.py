@@ -20,7 +20,7 @@ from mobilekit.compat.check import check
 from mobilekit.conversion import calibration as calibration_data
 from mobilekit.conversion.adapter import Adapter
 from mobilekit.conversion.converted import Converted
-from mobilekit.conversion.inputs import load_source
+from mobilekit.conversion.inputs import load_source, open_folder
 from mobilekit.conversion.verify import judge
 from mobilekit.errors import BackendError, InputError, MobilekitError, UnsupportedOpsError, VerificationError
 from mobilekit.files import check_writable
@@ -49,7 +49,7 @@ def convert(
     *,
     example_kwargs: Mapping[str, Any] | None = None,
     quantize: str | Recipe | None = None,
-    calibration: Iterable[Any] | None = None,
+    calibration: Iterable[Any] | str | Path | None = None,
     io_dtype: str | None = None,
     backend: str = "auto",
     targets: Sequence[str] = ("cpu",),
@@ -67,8 +67,9 @@ def convert(
     ``model``: an ``nn.Module`` in eval mode, an ``ExportedProgram``, or a path to a ``.pt2`` file.
     ``example_inputs``: a tensor or a tuple of tensors; if missing, inferred where the model says it (and reported).
     ``quantize``: None (float32), a preset such as "int8", or a :class:`~mobilekit.quantize.Recipe`.
-    ``calibration``: any iterable of inputs (tensors, tuples, a DataLoader); if missing with an integer recipe, noise is
-    used, with a warning and ``report.calibration == "synthetic"``.
+    ``calibration``: any iterable of inputs (tensors, tuples, a DataLoader), or a folder of pictures (read as
+    ``preprocess`` says) or of .npy files; if missing with an integer recipe, noise is used, with a warning and
+    ``report.calibration == "synthetic"``.
     ``io_dtype``: "int8" or "float32" at the edges of an int8 file; None leaves it to the recipe.
     ``verify``: True compares on the calibration data (or the example), an iterable on that data, False not at all.
     ``output``: where to write the file and its sidecar, which ``preprocess``, ``postprocess`` and ``labels`` go into.
@@ -81,6 +82,7 @@ def convert(
     names = backends(backend)
     if output is not None:
         check_writable(output)
+    calibration = open_folder(calibration, preprocess)
     steps = _Steps(progress)
     with steps("capture"):
         source = load_source(model, example_inputs, example_kwargs, dynamic_shapes, name)

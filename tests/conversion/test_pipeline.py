@@ -277,3 +277,19 @@ def test_calling_with_another_form_is_an_error() -> None:
         result(torch.rand(1, 3, 32, 32), torch.rand(1))
     with pytest.raises(InputError, match="is int64, the model takes float32"):
         result(torch.ones(1, 3, 32, 32, dtype=torch.int64))
+
+
+def test_calibration_from_a_folder_of_pictures(tmp_path: Path) -> None:
+    from PIL import Image
+
+    from mobilekit.sidecar import PreprocessSpec
+
+    for seed in range(3):
+        pixels = np.random.default_rng(seed).integers(0, 256, (40, 48, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{seed}.png")
+    spec = PreprocessSpec(height=32, width=32, mean=(127.5,) * 3, std=(127.5,) * 3)
+    result = mobilekit.convert(make_net(), images(1)[0], quantize="int8", calibration=tmp_path, preprocess=spec)
+    assert result.report.calibration_samples == 3
+    assert result.sidecar.preprocess == spec
+    with pytest.raises(MobilekitError, match="preprocess"):
+        mobilekit.convert(make_net(), images(1)[0], quantize="int8", calibration=str(tmp_path))
