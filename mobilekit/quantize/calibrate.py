@@ -25,6 +25,8 @@ Sample = Sequence[NDArray[Any]]
 Progress = Callable[[str, int, int | None], None]
 """Called as progress(step, done, total); total is None while it is not known."""
 
+# Ranges that may still grow in the last quarter of the samples: if growth came at random moments, a quarter would.
+_STILL_GROWING = 0.10
 # Samples that set channel factors and means: as many as the judges.
 CHANNEL_SAMPLES = 8
 # Samples kept for measuring: enough that one odd image does not decide (their error is averaged), few enough that
@@ -144,9 +146,16 @@ def _nan_text(graph: Graph, tensor: Tensor, number: int) -> str:
 
 
 def _note_oddities(graph: Graph, result: Calibration) -> None:
-    """Say what makes the ranges doubtful: a single sample, inputs that never change."""
+    """Say what makes the ranges doubtful: few samples, ranges that still grow, inputs that never change."""
     if result.samples == 1:
         result.notes.append("only one calibration sample: ranges of other data may be wider")
+    growing = sum(s.last_growth > 0.75 * s.arrays for s in result.statistics.values())
+    if result.samples >= 4:
+        share = growing / max(len(result.statistics), 1)
+        verdict = "more samples would help" if share > _STILL_GROWING else "enough samples"
+        result.notes.append(
+            f"{verdict}: in the last quarter of {result.samples}, {share:.0%} of the ranges grew by more than 5 %"
+        )
     for tensor in graph.inputs:
         statistics = result.statistics.get(tensor.name)
         if statistics is not None and statistics.minimum == statistics.maximum:

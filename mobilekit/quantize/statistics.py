@@ -36,6 +36,9 @@ class TensorStatistics:
     zeros: int = 0
     has_sentinels: bool = False
     has_nan: bool = False
+    arrays: int = 0
+    last_growth: int = 0
+    """Which array last widened the range by more than a twentieth, counted from 1."""
     counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(_BINS, np.int64))
     exponent: int = -126
     """Bins are 2**exponent wide."""
@@ -51,7 +54,11 @@ class TensorStatistics:
             values, low, high = self._without_sentinels(values)
             if values.size == 0:
                 return
+        self.arrays += 1
+        width = max(self.maximum, 0.0) - min(self.minimum, 0.0) if self.minimum <= self.maximum else 0.0
         self.minimum, self.maximum = min(self.minimum, low), max(self.maximum, high)
+        if max(self.maximum, 0.0) - min(self.minimum, 0.0) > 1.05 * width:
+            self.last_growth = self.arrays
         some = _subsample(values)
         self.zeros += some.size - int(np.count_nonzero(some))
         self._cover(low, high)

@@ -192,6 +192,17 @@ def test_one_sample_is_said():
     assert any("only one calibration sample" in n for n in quantize(graph, samples(graph, 1), INT8).notes)
 
 
+def test_whether_the_samples_were_enough_is_said():
+    graph = small_network()
+    steady = samples(graph, 16)
+    growing = [[a * np.float32(1.2**n)] for n, (a,) in enumerate(steady)]
+    text = "in the last quarter of 16, 100% of the ranges grew by more than 5 %"
+    assert any(n.startswith("enough samples") for n in quantize(graph, steady, INT8).notes)
+    graph.ops[0].options["fused_activation_function"] = graph.ops[1].options["fused_activation_function"] = "RELU"
+    graph.ops, graph.outputs = graph.ops[:-1], graph.outputs[1:]
+    assert f"more samples would help: {text}" in quantize(graph, growing, INT8).notes
+
+
 @pytest.mark.parametrize("delegate", ["xnnpack", "reference"])
 def test_dead_channels_and_channels_a_million_apart(delegate):
     graph = small_network()
