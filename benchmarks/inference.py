@@ -1,8 +1,8 @@
 """Our MobileNetV2 files beside the peers': inference time, interleaved, and fidelity on 20 labelled photos.
 
 Every file runs in the same LiteRT, one thread, in one process, in turns, so that a slow moment of the machine hits
-all of them. Fidelity: SQNR at the logits against PyTorch, top-1 agreement with PyTorch, labels right; none of the photos
-was used for calibration.
+all of them. Fidelity: SQNR at the logits against PyTorch, top-1 agreement with PyTorch, labels right; none of the
+photos was used for calibration.
 
     python benchmarks/inference.py [--rounds 40] [--classic .venv-classic/bin/python] [--litert PYTHON]
 """

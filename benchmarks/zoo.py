@@ -1,4 +1,4 @@
-"""Every network of the zoo through ``mobilekit.convert``: outcome, error, time against torch.export's own, transposes, ops.
+"""Every network of the zoo through ``mobilekit.convert``: outcome, error, time against torch.export, transposes, ops.
 
     python -m benchmarks.zoo                     all of them; prints a table, writes benchmarks/results/zoo.json
     python -m benchmarks.zoo swin gpt --detail   those whose name holds one of the words, with every op and error
@@ -6,8 +6,9 @@
 
 Each network runs in a process of its own, forked from one that has imported torch, torchvision and timm, with a time
 limit: a crash or a hang is one line of the table. Weights are seeded random numbers (no weight is downloaded), batch
-norms get random statistics, so that a wrong order of channels shows, and zeros become small numbers. "floor" is one torch.export.export of the model in
-that process, after a small one that pays for what torch loads lazily; "total" is convert with verification.
+norms get random statistics, so that a wrong order of channels shows, and zeros become small numbers. "floor" is one
+torch.export.export of the model in that process, after a small one that pays for what torch loads lazily; "total" is
+convert with verification.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "mobilekit"
 LAYERS = [
     ["__main__", "cli", "commands", "bench.__main__"],  # one part in several files: the command line
     ["render"],
-    ["conversion", "bench", "evaluate"],
+    ["conversion", "bench", "evaluate", "android"],
     ["compat", "quantize", "loading"],
     ["frontends"],
     ["graph", "tasks", "runtime", "kernels", "sidecar"],

@@ -1,7 +1,7 @@
-"""Run by mobilekit in an environment that has onnx2tf: model.onnx -> out/model_float32.tflite. Imports nothing of ours."""
+"""Run by mobilekit in an environment that has onnx2tf: model.onnx -> out/model.tflite. Imports nothing of ours."""
 
-import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 
@@ -22,4 +22,4 @@ onnx2tf.convert(
     copy_onnx_input_output_names_to_tflite=True,
     non_verbose=True,
 )
-os.replace("out/work_float32.tflite", "out/model.tflite")
+Path("out/work_float32.tflite").replace("out/model.tflite")
