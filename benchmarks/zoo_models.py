@@ -541,7 +541,7 @@ class Translator(nn.Module):
 
     def forward(self, source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         mask = nn.Transformer.generate_square_subsequent_mask(target.shape[1])
-        return self.head(self.core(self.words(source), self.words(target), tgt_mask=mask))
+        return self.head(self.core(self.words(source), self.words(target), tgt_mask=mask, tgt_is_causal=True))
 
 
 class Recommender(nn.Module):

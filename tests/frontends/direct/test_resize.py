@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from mobilekit.errors import UnsupportedOpsError
 from tests.frontends.direct.harness import Outcome, check_lowering, random
 
 # A position in the image has some 24 bits, of which a weight keeps those behind the point: 2^-24 * 16 pixels = 1e-6 of
@@ -52,6 +53,11 @@ def test_smooth(mode: str, align_corners: bool, how: dict[str, Any]) -> None:
 @pytest.mark.parametrize("size", [(9, 14), (3, 4)])
 def test_antialiased(mode: str, size: tuple[int, int]) -> None:
     resize(random(2, 3, 6, 7), mode=mode, size=size, antialias=True)
+
+
+def test_an_antialiased_image_one_pixel_wide_is_refused() -> None:
+    with pytest.raises(UnsupportedOpsError, match="one pixel wide"):
+        resize(random(1, 1, 6, 1), mode="bilinear", size=(9, 1), antialias=True)
 
 
 @pytest.mark.parametrize("how", [{"scale_factor": 2}, {"scale_factor": 1.7}, {"size": 5}, {"size": 13}], ids=str)

@@ -35,14 +35,18 @@ Resize = Callable[[torch.Tensor, list[int], list[float | None]], torch.Tensor]
 
 
 def _matrices(x: Value, sizes: Sequence[int], scales: Sequence[float | None], resize: Resize) -> list[Matrix]:
-    """The matrix of each axis of space: an image of unit vectors resized along it, the other axes being one."""
+    """The matrix of each axis of space: an image of unit vectors resized along it, two pixels wide elsewhere.
+
+    Not one pixel: PyTorch 2.15's antialiased kernel repeats the first row of an image that is one pixel wide.
+    """
     found = []
     for axis, (size, out) in enumerate(zip(x.shape[2:], sizes, strict=True)):
-        shape, target = [1] * len(sizes), [1] * len(sizes)
+        shape, target = [2] * len(sizes), [2] * len(sizes)
         shape[axis], target[axis] = size, out
         own = [scale if i == axis else None for i, scale in enumerate(scales)]
-        result = resize(torch.eye(size).reshape(1, size, *shape), target, own)
-        found.append(np.ascontiguousarray(result.reshape(size, out).numpy().T))
+        unit = torch.eye(size).reshape(1, size, *[size if i == axis else 1 for i in range(len(sizes))])
+        result = resize(unit.expand(1, size, *shape).contiguous(), target, own).movedim(2 + axis, 2)
+        found.append(np.ascontiguousarray(result.reshape(size, out, -1)[:, :, 0].numpy().T))
     return found
 
 
@@ -180,6 +184,9 @@ def _register(name: str, axes: int, nearest: bool, takes_corners: bool) -> None:
     def lower(b: Builder, x: Value, sizes: Sequence[int], corners: bool, scales: Sequence[float | None]) -> Value:
         if not x.dtype.startswith("float") and not nearest:
             raise UnsupportedError(f"interpolation of {x.dtype}", "cast it with .float() first")
+
+        if name.endswith("_aa") and x.shape[-1] == 1:
+            raise UnsupportedError("antialiased interpolation of an image one pixel wide, which PyTorch gets wrong")
 
         def resize(unit: torch.Tensor, size: list[int], own: list[float | None]) -> torch.Tensor:
             result: torch.Tensor = function(unit, size, *([corners] if takes_corners else []), *own)
