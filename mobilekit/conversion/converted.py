@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from mobilekit.conversion.adapter import Adapter
+from mobilekit.errors import OutputError
 from mobilekit.files import write_files
 from mobilekit.graph.ir import Graph
 from mobilekit.quantize import QuantizeResult, layer_errors
@@ -71,6 +72,8 @@ class Converted:
         Raises :class:`~mobilekit.errors.OutputError` when it cannot be written.
         """
         target = Path(path)
+        if target.suffix == ".json":
+            raise OutputError(f"'{path}' is where the sidecar would go: name the file .tflite")
         write_files({target: self.bytes, target.with_suffix(".json"): self.sidecar.to_json().encode()})
         self.path = target
         return target

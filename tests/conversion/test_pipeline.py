@@ -245,6 +245,11 @@ def test_bad_input_is_one_clear_error_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_name_that_is_the_sidecars_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="is where the sidecar would go"):
+        mobilekit.convert(make_net(), images(1)[0]).save(tmp_path / "net.json")
+
+
 def test_output_that_cannot_be_written_fails_before_the_work(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="it is a folder"):
         mobilekit.convert(Raises().eval(), images(1)[0], output=tmp_path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import operator
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ from mobilekit.errors import CaptureError, InputError
 from mobilekit.results import InputOrigin
 from mobilekit.source import SourceLocation
 
-_TORCH_FOLDER = str(Path(torch.__file__).parent)
+# With the separator: torchvision lies beside it and is not it.
+_TORCH_FOLDER = str(Path(torch.__file__).parent) + os.sep
 _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in \S+\n\s*(?P<code>.*)')
 
 # Ops that write into their input but are harmless once the result simply replaces the input (see needs_functional).
@@ -133,7 +135,7 @@ def infer_inputs(model: torch.nn.Module) -> tuple[tuple[torch.Tensor, ...], tupl
         if isinstance(module, (torch.nn.Embedding, torch.nn.RNNBase, torch.nn.Linear, torch.nn.Conv1d)):
             break
     raise InputError(
-        "the model's inputs cannot be inferred: give example_inputs, e.g. convert(model, (torch.rand(1, 3, 224, 224),))"
+        "the model's inputs cannot be inferred: give example_inputs, e.g. (torch.rand(1, 3, 224, 224),), or --input-shape 1,3,224,224"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -123,3 +124,11 @@ def test_source_of_a_node_is_the_users_line() -> None:
     assert source is not None
     assert source.file.endswith("harness.py")
     assert source.code == "return self.function(*args)"
+
+
+def test_a_line_of_torchvision_is_the_users_and_one_of_torch_is_not() -> None:
+    import torchvision
+
+    program = capture(torchvision.models.mobilenet_v2(weights=None).eval(), (torch.rand(1, 3, 32, 32),)).program
+    sources = [source_of(node) for node in program.graph.nodes if node.op == "call_function"]
+    assert {Path(source.file).name for source in sources if source is not None} == {"mobilenetv2.py"}
