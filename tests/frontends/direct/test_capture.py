@@ -82,7 +82,7 @@ def test_inputs_from_lightning_and_timm() -> None:
 
 
 def test_inputs_that_nothing_says_are_asked_for() -> None:
-    with pytest.raises(InputError, match=r"cannot be inferred: give example_inputs, e.g. convert\(model"):
+    with pytest.raises(InputError, match=r"cannot be inferred: give example_inputs, e.g. \(torch"):
         infer_inputs(nn.Sequential(nn.Linear(3, 4), nn.Conv2d(1, 1, 1)))
 
 
