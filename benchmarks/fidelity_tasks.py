@@ -168,9 +168,15 @@ def line_input(case: Case, width: int = 320) -> np.ndarray:
 
 
 def picodet_boxes(outputs: Sequence[np.ndarray], floor: float = 0.02) -> tuple[np.ndarray, np.ndarray]:
-    """Boxes [n, 4] and scores [n] of the equation class after NMS at 0.5; outputs: 4 scores, then 4 distributions."""
+    """Boxes [n, 4] and scores [n] of the equation class after NMS at 0.5.
+
+    Outputs: scores of 10 classes and box distributions of 32 bins at four strides, known by their shapes, since
+    TensorFlow's converter does not keep their order.
+    """
     boxes, scores = [], []
-    for stride, score, raw in zip((8, 16, 32, 64), outputs[:4], outputs[4:], strict=True):
+    by_size = sorted(outputs, key=lambda o: -o.shape[1])
+    maps, bins_of = ([o for o in by_size if o.shape[2] == width] for width in (10, 32))
+    for stride, score, raw in zip((8, 16, 32, 64), maps, bins_of, strict=True):
         rows, columns = -(-800 // stride), -(-608 // stride)
         y, x = np.mgrid[0:rows, 0:columns]
         centre = np.stack([x.ravel() + 0.5, y.ravel() + 0.5] * 2, axis=1) * stride

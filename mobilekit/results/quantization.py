@@ -14,7 +14,7 @@ class NoiseShare:
     kind: str
     """ "activation" or "weights"."""
     noise: float
-    """Noise power over signal power at the outputs, mean over outputs; 0.01 is an SQNR of 20 dB."""
+    """Share of the noise at the outputs, mean over outputs; the shares of all sources add up to 1."""
     ops: tuple[str, ...]
     """Names of the ops that would have to be more precise to be rid of it; none for an input or output of the graph
     whose integer dtype was asked for."""
