@@ -36,7 +36,7 @@ void blend_rows(uint8_t* dst, const uint8_t* a, const uint8_t* b, int64_t n, int
 void interleave_chroma(uint8_t* dst, const uint8_t* u, const uint8_t* v, int64_t n, int step) {
   int64_t i = 0;
   if (step == 1) {
-    for (; i + 16 <= n; i += 16) vst2q_u8(dst + 2 * i, {{vld1q_u8(u + i), vld1q_u8(v + i)}});
+    for (; i + 16 <= n; i += 16) vst2q_u8(dst + 2 * i, (uint8x16x2_t{{vld1q_u8(u + i), vld1q_u8(v + i)}}));
   }
   scalar::interleave_chroma(dst + 2 * i, u + i * step, v + i * step, n - i, step);
 }
@@ -377,7 +377,7 @@ void transpose(void* dst, int64_t out_stride, const void* const plane[3], int64_
       uint8_t line[48];
       uint8_t* const to = rows == kBandRows ? out : line;
       if (channels == 3) {
-        vst3q_u8(to, {{x[0][i], x[1][i], x[2][i]}});
+        vst3q_u8(to, (uint8x16x3_t{{x[0][i], x[1][i], x[2][i]}}));
       } else {
         vst1q_u8(to, x[0][i]);
       }
