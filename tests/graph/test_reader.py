@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
+import flatbuffers
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
@@ -100,12 +102,10 @@ def test_messages_say_what_is_wrong(tmp_path: Path) -> None:
         read_file(tmp_path)
 
 
-def edited(edit: object) -> bytes:
+def edited(edit: Callable[[schema.ModelT], None]) -> bytes:
     """FILE with its schema object changed by ``edit``, to reach states that our writer would refuse to write."""
-    import flatbuffers
-
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(FILE, 0))
-    edit(model)  # type: ignore[operator]
+    edit(model)
     builder = flatbuffers.Builder(4096)
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())
@@ -155,7 +155,7 @@ def _reads_before_made(model: schema.ModelT) -> None:
         (_reads_before_made, "reads 'pooled' before it is made"),
     ],
 )
-def test_well_formed_bytes_that_mean_nothing(edit: object, message: str) -> None:
+def test_well_formed_bytes_that_mean_nothing(edit: Callable[[schema.ModelT], None], message: str) -> None:
     with pytest.raises(CorruptModelError, match=message):
         read(edited(edit))
 
