@@ -25,6 +25,8 @@ class Builder:
         self.source: SourceLocation | None = None
         self.expected: Any = None
         """What PyTorch gives for the op being lowered: a tensor without data (or a nesting of them)."""
+        self.operand: Any = None
+        """PyTorch's first operand of that op, likewise; its strides say how PyTorch lays it out."""
         self.narrowed: list[str] = []
         """Values that are int64 in PyTorch and int32 in the file."""
         self._names: dict[str, int] = {}

@@ -19,43 +19,12 @@ from mobilekit.frontends.direct.builder import Builder
 from mobilekit.frontends.direct.capture import module_path, source_of
 from mobilekit.frontends.direct.decompose import decompose
 from mobilekit.frontends.direct.dtypes import name_of, stored, torch_dtype
+from mobilekit.frontends.direct.layout import feeds_image_op
 from mobilekit.frontends.direct.ops.cast import cast
 from mobilekit.frontends.direct.registry import Lowering, UnsupportedError, lowerings
 from mobilekit.frontends.direct.suggestions import suggestion_for
 from mobilekit.frontends.direct.values import Order, Value, channels_last_order, identity_order
 from mobilekit.graph.ir import Graph, Signature, Tensor
-
-# Ops whose input is an image stored channels last; what they read decides how a graph input is stored.
-_IMAGE_OPS = (
-    "conv",
-    "pool",
-    "upsample",
-    "interpolate",
-    "pixel_shuffle",
-    "pixel_unshuffle",
-    "channel_shuffle",
-    "grid_sampl",
-    "batch_norm",
-    "instance_norm",
-    "group_norm",
-    "im2col",
-)
-# Ops that take any order, looked through when asking what reads an input.
-_TRANSPARENT_OPS = (
-    "add",
-    "sub",
-    "mul",
-    "div",
-    "relu",
-    "clamp",
-    "hardtanh",
-    "pad",
-    "sigmoid",
-    "to",
-    "_to_copy",
-    "cat",
-    "neg",
-)
 
 
 @dataclass(frozen=True)
@@ -176,7 +145,7 @@ class _Walk:
         if not isinstance(example, torch.Tensor):
             return example  # a Python number or None: a constant of the program
         shape, dtype = _static_shape(example), name_of(example.dtype)
-        order = channels_last_order(len(shape)) if _feeds_image_op(node) else identity_order(len(shape))
+        order = channels_last_order(len(shape)) if feeds_image_op(node) else identity_order(len(shape))
         name = self.builder.unique_name(node.name)
         if dtype == "int64":
             self.builder.narrowed.append(name)
@@ -197,6 +166,8 @@ class _Walk:
             self.builder.scope = _scope(node)
             self.builder.source = source_of(node)
         self.builder.expected = node.meta.get("val")
+        first = node.args[0] if node.args else None
+        self.builder.operand = first.meta.get("val") if isinstance(first, torch.fx.Node) else None
         arguments = self._arguments(node, target)
         try:
             result = self._result(node, target, op, arguments)
@@ -424,23 +395,6 @@ def _is_empty(value: Any) -> bool:
 def _is_complex(node: torch.fx.Node) -> bool:
     leaves = pytree.tree_leaves(node.meta.get("val"))
     return any(isinstance(leaf, torch.Tensor) and leaf.is_complex() for leaf in leaves)
-
-
-def _feeds_image_op(node: torch.fx.Node) -> bool:
-    """Whether the first op that cares how ``node`` is stored wants it channels last."""
-    example = node.meta.get("val")
-    if not isinstance(example, torch.Tensor) or example.dim() < 3:
-        return False
-    queue, seen = [node], {node}
-    while queue:
-        for user in queue.pop(0).users:
-            name = getattr(user.target, "_opname", "")
-            if any(name.startswith(op) or op in name for op in _IMAGE_OPS):
-                return True
-            if name.strip("_").split(".")[0] in _TRANSPARENT_OPS and user not in seen:
-                seen.add(user)
-                queue.append(user)
-    return False
 
 
 def _remove_dead(graph: Graph) -> None:

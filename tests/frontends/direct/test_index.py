@@ -103,3 +103,10 @@ def test_results_of_unknown_size_are_refused(function: object) -> None:
 
 def test_embedding_style_lookup_of_an_empty_index() -> None:
     check_lowering(lambda x, i: x[i], random(3, 2), torch.zeros(0, dtype=torch.int64))
+
+
+def test_as_strided_of_a_view_is_refused() -> None:
+    """It counts in the memory behind the view, which is not in the graph."""
+    for view in (random(4, 3).t(), random(12)[2:]):
+        with pytest.raises(UnsupportedOpsError, match="write it with reshape, expand and slices"):
+            check_lowering(lambda x: x.as_strided((2, 2), (1, 2)) * 1, view)

@@ -10,8 +10,10 @@ from tests.frontends.direct.harness import check_lowering, integers, random, sto
 
 
 @pytest.mark.parametrize("mode", ["constant", "reflect", "replicate", "circular"])
-@pytest.mark.parametrize("pads", [(1, 2), (2, 0), (-1, 1), (0, 0)])
+@pytest.mark.parametrize("pads", [(1, 2), (2, 0), (-1, 1), (2, -4), (0, 0)])
 def test_modes_on_signals(mode: str, pads: tuple[int, int]) -> None:
+    if mode == "circular" and min(pads) < -1:
+        pytest.skip("PyTorch reads memory that it has not written yet")
     check_lowering(lambda x: functional.pad(x, pads, mode=mode), random(2, 3, 5), delegate="both")
 
 

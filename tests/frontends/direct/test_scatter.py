@@ -127,3 +127,18 @@ def test_writing_into_views(wrap: Callable[..., Any]) -> None:
 def test_values_for_an_unknown_number_of_elements_are_refused() -> None:
     with pytest.raises(UnsupportedOpsError, match=r"use torch.where\(mask, values, x\)"):
         check_lowering(lambda x, v: x.index_put((x > 0,), v[:4].clone(), accumulate=True), random(2, 3), random(1))
+
+
+def test_rank_zero() -> None:
+    at = torch.tensor([0])
+    check_lowering(
+        lambda s, i: (
+            s.index_add(0, i, s[None]),
+            s.index_copy(0, i, s[None] * 2),
+            s.index_fill(0, i, 3),
+            s.scatter(0, i[0], 2.0),
+            s.scatter_add(0, i[0], s),
+        ),
+        torch.tensor(2.5),
+        at,
+    )

@@ -18,6 +18,8 @@ from mobilekit.frontends.direct.registry import UnsupportedError, lowers
 from mobilekit.frontends.direct.values import Value, identity_order
 from mobilekit.graph.ir import Tensor
 
+_STRIDED_ADVICE = "write it with reshape, expand and slices"
+
 
 def positions(b: Builder, index: Value, length: int) -> Tensor:
     """An index of PyTorch, negative counting from the end, as TFLite's int32 from zero, in logical order."""
@@ -167,7 +169,10 @@ def lower_take(b: Builder, x: Value, index: Value) -> Value:
 
 @lowers("aten.as_strided.default")
 def lower_as_strided(b: Builder, x: Value, size: Sequence[int], stride: Sequence[int], offset: int | None) -> Value:
-    """Read at constant positions of the flattened tensor, as PyTorch lays it out when it is contiguous."""
+    """Read at constant positions of the flattened tensor, which must be all of its memory, in its order."""
+    given = b.operand
+    if not given.is_contiguous() or given.storage_offset() or given.untyped_storage().nbytes() != given.nbytes:
+        raise UnsupportedError("as_strided of a view, in terms of the memory behind it", _STRIDED_ADVICE)
     where = np.full((1,) * len(size), offset or 0, np.int64)
     for axis, (length, step) in enumerate(zip(size, stride, strict=True)):
         shape = [1] * len(size)
@@ -175,8 +180,7 @@ def lower_as_strided(b: Builder, x: Value, size: Sequence[int], stride: Sequence
         where = where + (np.arange(length) * step).reshape(shape)
     if where.max(initial=0) >= x.tensor.size:
         raise UnsupportedError(
-            "as_strided beyond the elements of its input, into memory that is not in the graph",
-            "write it with reshape, expand and slices",
+            "as_strided beyond the elements of its input, into memory that is not in the graph", _STRIDED_ADVICE
         )
     flat = b.value(b.reshape(b.logical(x), (x.tensor.size,)), dtype=x.dtype)
     return take(b, flat, 0, where)

@@ -28,7 +28,6 @@ def lower_constant_pad(b: Builder, x: Value, pads: Sequence[int], number: float)
 def lower_pad(b: Builder, x: Value, pads: Sequence[int], mode: str, number: float | None) -> Value:
     if mode == "constant":
         return pad_constant(b, x, pads, number or 0)
-    x, pads = _cropped(b, x, pads)
     if not any(pads):
         return x
     if mode == "reflect":
@@ -36,7 +35,7 @@ def lower_pad(b: Builder, x: Value, pads: Sequence[int], mode: str, number: floa
     if mode == "replicate":
         return _replicated(b, x, pads)
     if mode == "circular":
-        return _circular(b, x, pads)
+        return _circular(b, *_cropped(b, x, pads))
     raise UnsupportedError(f"padding in mode '{mode}'")
 
 
@@ -104,6 +103,13 @@ def _by_axis(x: Value, pads: Sequence[int]) -> list[tuple[int, int, int]]:
 
 
 def _reflected(b: Builder, x: Value, pads: Sequence[int]) -> Value:
+    """With a negative pad by positions: the reflection still sees what the other end crops."""
+    if min(pads) < 0:
+        for dim, before, after in _by_axis(x, pads):
+            end = x.shape[dim] - 1
+            where = np.abs(np.arange(-before, x.shape[dim] + after))
+            x = take(b, x, dim, end - np.abs(end - where))
+        return x
     amounts = _amounts(x, pads)
     shape = [size + int(extra.sum()) for size, extra in zip(x.tensor.shape, amounts, strict=True)]
     return b.like(x, b.emit("MIRROR_PAD", [x.tensor, b.constant(amounts)], shape, mode="REFLECT"))
@@ -118,6 +124,8 @@ def _replicated(b: Builder, x: Value, pads: Sequence[int]) -> Value:
 def _circular(b: Builder, x: Value, pads: Sequence[int]) -> Value:
     for dim, before, after in _by_axis(x, pads):
         length = x.shape[dim]
+        if max(before, after) > length:
+            raise UnsupportedError(f"circular padding by {max(before, after)} of an axis cropped to {length}")
         ends = [lower_slice(b, x, dim, length - before, length, 1), x, lower_slice(b, x, dim, 0, after, 1)]
         x = lower_cat(b, [end for end in ends if 0 not in end.shape], dim)
     return x

@@ -276,4 +276,3 @@ def _register_refused(op: str, suggestion: str) -> None:
 
 for _op in ("lgamma", "digamma", "erfinv", "i0", "special_ndtri", "igamma", "special_i1", "polygamma"):
     _register_refused(_op, "compute it before the model, or look it up in a table with torch.bucketize")
-

@@ -20,8 +20,8 @@ from mobilekit.frontends.direct.dtypes import computed, is_float
 from mobilekit.frontends.direct.ops.arithmetic import as_value, binary, broadcast, select
 from mobilekit.frontends.direct.ops.cast import cast, convert, for_arithmetic, from_arithmetic
 from mobilekit.frontends.direct.ops.index import joined_axes, linear_positions, positions
-from mobilekit.frontends.direct.ops.join import lower_cat, lower_slice
-from mobilekit.frontends.direct.ops.shape import lower_permute, lower_unsqueeze, reshape_value
+from mobilekit.frontends.direct.ops.join import lower_slice
+from mobilekit.frontends.direct.ops.shape import lower_permute, reshape_value
 from mobilekit.frontends.direct.registry import UnsupportedError, lowers
 from mobilekit.frontends.direct.values import Value
 from mobilekit.graph.ir import Tensor
@@ -31,7 +31,7 @@ from mobilekit.graph.ir import Tensor
 _MAX_PAIRS = 1 << 24
 
 
-def _overwritten(b: Builder, base: Tensor, rows: Tensor, updates: Tensor) -> Tensor:
+def overwritten(b: Builder, base: Tensor, rows: Tensor, updates: Tensor) -> Tensor:
     """``base`` [P, R] with its rows ``rows`` [n] replaced by ``updates`` [n, R]."""
     if rows.data is not None:
         source = np.arange(base.shape[0], dtype=np.int32)
@@ -86,7 +86,7 @@ def _added(b: Builder, x: Value, rows: Tensor, updates: Value) -> Value:
 # -- rows along some axes of a tensor ----------------------------------------------------------------------------
 
 
-class _Rows:
+class Rows:
     """The axes ``dims`` of ``x`` as the rows of a table, and the way back."""
 
     def __init__(self, b: Builder, x: Value, dims: Sequence[int]) -> None:
@@ -119,7 +119,7 @@ def lower_index_put(b: Builder, x: Value, indices: Sequence[Value | None], value
     if masks:
         return _put_by_mask(b, x, indices, values, accumulate)
     dims = [dim for dim, index in enumerate(indices) if index is not None]
-    table = _Rows(b, x, dims)
+    table = Rows(b, x, dims)
     given = [index for index in indices if index is not None]
     where = linear_positions(b, given, table.sizes)
     rows = _flat(b, where)
@@ -129,7 +129,7 @@ def lower_index_put(b: Builder, x: Value, indices: Sequence[Value | None], value
     updates = table.as_table(_values_by_row(b, x, dims, where.shape, values), rows.shape[0])
     if accumulate:
         return table.back(_added(b, table.table, rows, updates))
-    return table.back(b.like(table.table, _overwritten(b, table.table.tensor, rows, updates.tensor)))
+    return table.back(b.like(table.table, overwritten(b, table.table.tensor, rows, updates.tensor)))
 
 
 def _values_by_row(b: Builder, x: Value, dims: Sequence[int], shared: tuple[int, ...], values: Value) -> Value:
@@ -138,12 +138,12 @@ def _values_by_row(b: Builder, x: Value, dims: Sequence[int], shared: tuple[int,
     front = dims[0] if adjacent else 0
     others = [x.shape[dim] for dim in range(x.rank) if dim not in dims]
     shape = (*others[:front], *shared, *others[front:])
-    full = b.value(broadcast(b, b.logical(_padded(b, values, len(shape))), shape), dtype=values.dtype)
+    full = b.value(broadcast(b, b.logical(padded(b, values, len(shape))), shape), dtype=values.dtype)
     middle = range(front, front + len(shared))
     return lower_permute(b, full, [*middle, *range(front), *range(front + len(shared), len(shape))])
 
 
-def _padded(b: Builder, x: Value, rank: int) -> Value:
+def padded(b: Builder, x: Value, rank: int) -> Value:
     return reshape_value(b, x, (*[1] * (rank - x.rank), *x.shape))
 
 
@@ -162,9 +162,11 @@ def _put_by_mask(b: Builder, x: Value, indices: Sequence[Value | None], values: 
     return select(b, wide, values, x, x.dtype)
 
 
-def _along(b: Builder, x: Value, dim: int, index: Value, source: Value) -> tuple[_Rows, Tensor, Value]:
+def _along(b: Builder, x: Value, dim: int, index: Value, source: Value) -> tuple[Rows, Tensor, Value]:
     """Rows along one axis, written by a vector of positions."""
-    table = _Rows(b, x, [dim % x.rank])
+    if x.rank == 0:
+        x, source = _vector(b, x), reshape_value(b, source, (source.tensor.size,))
+    table = Rows(b, x, [dim % x.rank])
     rows = _flat(b, positions(b, index, x.shape[dim]))
     others = [axis for axis in range(x.rank) if axis != dim % x.rank]
     moved = lower_permute(b, cast(b, source, x.dtype), [dim % x.rank, *others])
@@ -175,20 +177,28 @@ def _along(b: Builder, x: Value, dim: int, index: Value, source: Value) -> tuple
 def lower_index_add(b: Builder, x: Value, dim: int, index: Value, source: Value, alpha: float) -> Value:
     scaled = source if alpha == 1 else binary(b, "MUL", source, alpha)
     table, rows, updates = _along(b, x, dim, index, scaled)
-    return table.back(_added(b, table.table, rows, updates))
+    return _shaped_like(b, x, table.back(_added(b, table.table, rows, updates)))
 
 
 @lowers("aten.index_copy.default")
 def lower_index_copy(b: Builder, x: Value, dim: int, index: Value, source: Value) -> Value:
     table, rows, updates = _along(b, x, dim, index, source)
-    return table.back(b.like(table.table, _overwritten(b, table.table.tensor, rows, updates.tensor)))
+    written = b.like(table.table, overwritten(b, table.table.tensor, rows, updates.tensor))
+    return _shaped_like(b, x, table.back(written))
 
 
 @lowers("aten.index_fill.int_Scalar", "aten.index_fill.int_Tensor")
 def lower_index_fill(b: Builder, x: Value, dim: int, index: Value, number: Any) -> Value:
-    table = _Rows(b, x, [dim % x.rank])
-    rows = _flat(b, positions(b, index, x.shape[dim]))
-    return table.back(b.like(table.table, _filled(b, table.table.tensor, rows, as_value(b, number, x.dtype).tensor)))
+    vector = _vector(b, x)
+    table = Rows(b, vector, [dim % vector.rank])
+    rows = _flat(b, positions(b, index, vector.shape[dim]))
+    filled = _filled(b, table.table.tensor, rows, as_value(b, number, x.dtype).tensor)
+    return _shaped_like(b, x, table.back(b.like(table.table, filled)))
+
+
+def _shaped_like(b: Builder, x: Value, result: Value) -> Value:
+    """Back to rank zero, if ``x`` was a number that went as a vector of one."""
+    return reshape_value(b, result, ()) if x.rank == 0 else result
 
 
 # -- one element at a time ---------------------------------------------------------------------------------------
@@ -229,7 +239,7 @@ def _shaped(b: Builder, x: Value, column: Value) -> Value:
 @lowers("aten.scatter.src")
 def lower_scatter(b: Builder, x: Value, dim: int, index: Value, source: Value) -> Value:
     base, rows, updates = _elements(b, _vector(b, x), dim, _vector(b, index), _vector(b, source))
-    return _shaped(b, x, b.like(base, _overwritten(b, base.tensor, rows, updates.tensor)))
+    return _shaped(b, x, b.like(base, overwritten(b, base.tensor, rows, updates.tensor)))
 
 
 @lowers("aten.scatter.value")
@@ -340,50 +350,10 @@ def _scatter_pairs(
     return from_arithmetic(b, full, Value(full, last, x.dtype))
 
 
-# -- writing into views ------------------------------------------------------------------------------------------
-
-
-@lowers("aten.select_scatter.default")
-def lower_select_scatter(b: Builder, x: Value, source: Value, dim: int, index: int) -> Value:
-    dim, position = dim % x.rank, index % x.shape[dim]
-    return lower_slice_scatter(b, x, lower_unsqueeze(b, source, dim), dim, position, position + 1, 1)
-
-
-@lowers("aten.slice_scatter.default")
-def lower_slice_scatter(
-    b: Builder, x: Value, source: Value, dim: int, start: int | None, end: int | None, step: int
-) -> Value:
-    """What lies before, the new part, what lies behind; with a step, by positions."""
-    dim %= x.rank
-    length = x.shape[dim]
-    first, last, _ = slice(start, end, step).indices(length)
-    shape = [len(range(first, last, step)) if axis == dim else size for axis, size in enumerate(x.shape)]
-    source = cast(b, source, x.dtype)
-    if source.shape != tuple(shape):
-        source = b.value(broadcast(b, b.logical(_padded(b, source, x.rank)), tuple(shape)), dtype=x.dtype)
-    if step == 1:
-        parts = [lower_slice(b, x, dim, 0, first, 1), source, lower_slice(b, x, dim, last, length, 1)]
-        return lower_cat(b, parts, dim)
-    rows = Value(b.constant(np.arange(first, last, step, dtype=np.int32)), (0,), "int64")
-    return lower_index_copy(b, x, dim, rows, source)
-
-
-@lowers("aten.diagonal_scatter.default")
-def lower_diagonal_scatter(b: Builder, x: Value, source: Value, offset: int, dim1: int, dim2: int) -> Value:
-    table = _Rows(b, x, [dim1 % x.rank, dim2 % x.rank])
-    rows, columns = table.sizes
-    first, start = max(0, -offset), max(0, offset)
-    steps = np.arange(min(rows - first, columns - start), dtype=np.int32)
-    where = b.constant((first + steps) * columns + start + steps)
-    moved = lower_permute(b, cast(b, source, x.dtype), [source.rank - 1, *range(source.rank - 1)])
-    updates = table.as_table(moved, where.shape[0])
-    return table.back(b.like(table.table, _overwritten(b, table.table.tensor, where, updates.tensor)))
-
-
 @lowers("aten.masked_scatter.default")
 def lower_masked_scatter(b: Builder, x: Value, mask: Value, source: Value) -> Value:
     """The k-th element that the mask picks takes the k-th of the source: k is a running count of the mask."""
-    wide = b.value(broadcast(b, b.logical(_padded(b, mask, x.rank)), x.shape), dtype="bool")
+    wide = b.value(broadcast(b, b.logical(padded(b, mask, x.rank)), x.shape), dtype="bool")
     count = convert(b, _column(b, wide).tensor, "int32")
     running = b.emit("CUMSUM", [count, b.constant(np.array(0, np.int32))], count.shape)
     turn = b.emit("SUB", [running, b.scalar(1, "int32")], count.shape, fused_activation_function="NONE")
@@ -401,4 +371,4 @@ def lower_put(b: Builder, x: Value, index: Value, source: Value, accumulate: boo
     rows = _flat(b, positions(b, index, x.tensor.size))
     if accumulate:
         return _shaped(b, x, _added(b, base, rows, updates))
-    return _shaped(b, x, b.like(base, _overwritten(b, base.tensor, rows, updates.tensor)))
+    return _shaped(b, x, b.like(base, overwritten(b, base.tensor, rows, updates.tensor)))
