@@ -19,7 +19,7 @@ import statistics
 import sys
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
@@ -215,11 +215,10 @@ def _child(pipe: Connection, name: str, family: str, quantize: str | None) -> No
     pipe.close()
 
 
-def run(chosen: dict[str, str], quantize: str | None, limit_s: float) -> list[Line]:
+def run(chosen: dict[str, str], quantize: str | None, limit_s: float) -> Iterator[Line]:
     """One process a network, one at a time."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["torch", "torchvision", "timm", "mobilekit.conversion.pipeline"])
-    lines = []
     for name, family in chosen.items():
         receiver, sender = context.Pipe(duplex=False)
         process = context.Process(target=_child, args=(sender, name, family, quantize))
@@ -234,9 +233,7 @@ def run(chosen: dict[str, str], quantize: str | None, limit_s: float) -> list[Li
             line = Line(name, family, "crash", f"the process ended with {process.exitcode}")
         process.kill()
         process.join()
-        lines.append(line)
-        print(text(line), flush=True)
-    return lines
+        yield line
 
 
 def text(line: Line) -> str:
@@ -269,7 +266,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     support.print_machine()
     print(f"{'network':32}    floor  total ratio  max |d| of max |ref|   transposes, ops")
-    lines = run(chosen, options.quantize, options.limit)
+    lines: list[Line] = []
+    path = None
+    for line in run(chosen, options.quantize, options.limit):
+        print(text(line), flush=True)
+        lines.append(line)
+        if not options.words:  # as it goes: a run of half an hour may be cut short
+            suffix = f"_{options.quantize}" if options.quantize else ""
+            networks = [asdict(done) for done in lines]
+            path = support.write_results(f"zoo{suffix}", {"complete": len(lines) == len(chosen), "networks": networks})
     if options.detail:
         for line in lines:
             print(f"\n{line.name}: {line.steps_s} {line.ops}\n  " + "\n  ".join(line.unsupported or [line.error]))
@@ -277,9 +282,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ratios = [line.total_s / line.floor_s for line in done if line.total_s and line.floor_s]
     print(f"\n{len(done)} of {len(lines)} converted and verified", end="")
     print(f"; total over floor: median {statistics.median(ratios):.2f}, worst {max(ratios):.2f}" if ratios else "")
-    if not options.words:
-        suffix = f"_{options.quantize}" if options.quantize else ""
-        path = support.write_results(f"zoo{suffix}", {"networks": [asdict(line) for line in lines]})
+    if path is not None:
         print(f"written: {path.relative_to(support.ROOT)}")
     return 0 if len(done) == len(lines) else 2
 

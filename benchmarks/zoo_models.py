@@ -496,7 +496,7 @@ class Bert(nn.Module):
 
 
 class Gpt(nn.Module):
-    """A decoder-only model as people write it now: RMS norm, rotary positions, grouped queries, SwiGLU, tied weights."""
+    """A decoder-only model as people write it now: RMS norm, rotary positions, grouped queries, SwiGLU, ties."""
 
     def __init__(self, width: int = 48, heads: int = 4, groups: int = 2, length: int = 16) -> None:
         super().__init__()
