@@ -133,8 +133,8 @@ def test_rank_zero() -> None:
     at = torch.tensor([0])
     check_lowering(
         lambda s, i: (
-            s.index_add(0, i, s[None]),
-            s.index_copy(0, i, s[None] * 2),
+            s.index_add(0, i, s),
+            s.index_copy(0, i, s * 2),
             s.index_fill(0, i, 3),
             s.scatter(0, i[0], 2.0),
             s.scatter_add(0, i[0], s),
