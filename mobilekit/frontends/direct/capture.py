@@ -135,7 +135,8 @@ def infer_inputs(model: torch.nn.Module) -> tuple[tuple[torch.Tensor, ...], tupl
         if isinstance(module, (torch.nn.Embedding, torch.nn.RNNBase, torch.nn.Linear, torch.nn.Conv1d)):
             break
     raise InputError(
-        "the model's inputs cannot be inferred: give example_inputs, e.g. (torch.rand(1, 3, 224, 224),), or --input-shape 1,3,224,224"
+        "the model's inputs cannot be inferred: give example_inputs, e.g. (torch.rand(1, 3, 224, 224),), or "
+        "--input-shape 1,3,224,224"
     )
 
 
