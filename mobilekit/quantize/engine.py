@@ -20,7 +20,6 @@ from mobilekit.quantize.plan import Plan, RangeOf, plan_ops
 from mobilekit.quantize.prepare import prepare
 from mobilekit.quantize.recipe import Recipe
 from mobilekit.quantize.rewrite import Rewritten, rewrite
-from mobilekit.quantize.sensitivity import choose_observers
 from mobilekit.results.conversion import FloatIsland
 
 __all__ = ["QuantizeResult", "quantize"]
@@ -30,9 +29,6 @@ __all__ = ["QuantizeResult", "quantize"]
 _AUTO_OBSERVERS = ("min_max", "percentile", "mse")
 # Equalisation trusts channel maxima from few samples; noise of the measurement itself is about 0.3 dB.
 _WORTH_EQUALIZING_DB = 0.5
-# Below this SQNR at the outputs each tensor's observer is chosen by its own noise. That takes a pass of the float graph
-# for every tensor, a minute for a detector, and networks above it keep their accuracy without.
-_REFINE_BELOW_DB = 12.0
 _INTEGER_DTYPES = frozenset({"int8", "uint8", "int16", "int32", "bool", "int4"})
 _LEVELS = {"int8": 256, "int16": 65535}
 
@@ -171,11 +167,11 @@ def _choose(
     try_equalized = recipe.equalize == "auto" and bool(equalized.factors)
     alone = len(observers) == 1 and not try_equalized
 
-    def candidate(variant: Equalized, observer: str, own: Mapping[str, str] | None = None) -> _Candidate:
+    def candidate(variant: Equalized, observer: str) -> _Candidate:
         means = _means(channels, variant) if recipe.bias_correction else None
-        rewritten = rewrite(variant.graph, recipe, _ranges(variant, recipe, calibration, observer, own), means)
+        rewritten = rewrite(variant.graph, recipe, _ranges(variant, recipe, calibration, observer), means)
         sqnr = 0.0 if alone else output_sqnr_db(rewritten.graph, calibration)
-        return _Candidate(sqnr, observer, variant, rewritten, len(own or ()))
+        return _Candidate(sqnr, observer, variant, rewritten)
 
     tried = [candidate(plain, observer) for observer in observers]
     best = max(tried, key=lambda c: c.sqnr_db)
@@ -183,13 +179,6 @@ def _choose(
         tried.append(candidate(equalized, best.observer))
         if tried[-1].sqnr_db >= best.sqnr_db + _WORTH_EQUALIZING_DB:
             best = tried[-1]
-    if recipe.observer == "auto" and recipe.precision == "int8" and best.sqnr_db < _REFINE_BELOW_DB:
-        ranges = {o: _ranges(best.variant, recipe, calibration, o) for o in _AUTO_OBSERVERS}
-        own = choose_observers(
-            best.variant.graph, best.rewritten.plan, best.variant.caps, calibration, ranges, best.observer
-        )
-        tried.append(candidate(best.variant, best.observer, own))
-        best = max(best, tried[-1], key=lambda c: c.sqnr_db)
     notes: tuple[str, ...] = ()
     if not alone:
         figures = ", ".join(f"{c.label} {c.sqnr_db:.1f} dB" for c in tried)
@@ -204,13 +193,10 @@ class _Candidate:
     observer: str
     variant: Equalized
     rewritten: Rewritten
-    own: int
-    """Tensors with an observer of their own."""
 
     @property
     def label(self) -> str:
-        text = f"{self.observer} with equalised channels" if self.variant.factors else self.observer
-        return f"{text}, {self.own} tensors by their own" if self.own else text
+        return f"{self.observer} with equalised channels" if self.variant.factors else self.observer
 
 
 def _means(channels: Mapping[str, ChannelStatistics], variant: Equalized) -> dict[str, NDArray[np.float64]]:
@@ -230,13 +216,8 @@ class _Counted(Iterable[Sample]):
         return self._length
 
 
-def _ranges(
-    variant: Equalized, recipe: Recipe, calibration: Calibration, default: str, own: Mapping[str, str] | None = None
-) -> RangeOf:
-    """The range of each tensor: by the observer of the op that makes it, or of the recipe for graph inputs.
-
-    Where that is "auto": by the tensor's entry in ``own``, else by ``default``.
-    """
+def _ranges(variant: Equalized, recipe: Recipe, calibration: Calibration, default: str) -> RangeOf:
+    """The range of each tensor: by the observer of the op that makes it, or of the recipe for graph inputs."""
     makers = variant.graph.producers()
     cache: dict[tuple[str, str], Range] = {}
 
@@ -256,7 +237,7 @@ def _ranges(
             return 0.0, 0.0
         observer: str = recipe.settings(makers[tensor]).observer if tensor in makers else recipe.observer
         if observer == "auto":
-            observer = (own or {}).get(tensor.name, default)
+            observer = default
         # 65535 levels round finer than any histogram can show: clipping cannot pay.
         if dtype == "int16":
             observer = "min_max"

@@ -13,7 +13,7 @@ a suffix. Conversions are made once and shared by all readers.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -139,7 +139,9 @@ class _Writer:
         result: list[Tensor | None] = []
         for position, tensor in enumerate(op.inputs):
             weights = rule.weights
-            if tensor is None or tensor.dtype != "float32" or (weights and position in (weights.weight, weights.bias)):
+            if weights is not None and position in (weights.weight, weights.bias):
+                result.append(None)  # Filled below.
+            elif tensor is None or tensor.dtype != "float32":
                 result.append(self._read(tensor, None))
             elif tensor.is_constant:
                 source = op.outputs[0] if rule.sharing == "inputs_take_output" else tensor
@@ -225,14 +227,24 @@ class _Writer:
 
     def _read(self, tensor: Tensor | None, dtype: str | None, edge: tuple[int, int] | None = None) -> Tensor | None:
         """``tensor`` in ``dtype`` (None: as it is), converted if its home has another."""
-        if tensor is None or tensor.is_constant:
-            return tensor
+        if tensor is None:
+            return None
+        if tensor.is_constant:
+            return self._kept(tensor)
         if tensor not in self._homes:  # A variable: state that no op makes.
             return self._make(tensor, tensor.dtype)
         home = self._homes[tensor]
         if dtype is None or tensor.dtype != "float32" or (home.dtype == dtype and edge is None):
             return home
         return self._convert(tensor, dtype, edge)
+
+    def _kept(self, tensor: Tensor) -> Tensor:
+        """A constant as it is; renamed where an integer op's copy of it has taken the name."""
+        key = (tensor, "kept", b"")
+        if key not in self._constants:
+            name = self._name(tensor.name)
+            self._constants[key] = tensor if name == tensor.name else replace(tensor, name=name)
+        return self._constants[key]
 
     def _convert(self, tensor: Tensor, dtype: str, edge: tuple[int, int] | None, name: str | None = None) -> Tensor:
         key = (tensor, dtype, edge)
@@ -255,7 +267,7 @@ class _Writer:
 
     def _output(self, tensor: Tensor) -> Tensor:
         if tensor.is_constant:
-            return tensor
+            return self._kept(tensor)
         home = self._homes[tensor]
         dtype = self._io(tensor)
         return home if home.dtype == dtype else self._convert(tensor, dtype, None, self._name(tensor.name))

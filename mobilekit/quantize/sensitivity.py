@@ -12,7 +12,7 @@ of all tensors add up to about what the quantized graph shows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,19 +22,14 @@ from numpy.typing import NDArray
 from mobilekit.errors import InputError
 from mobilekit.graph.ir import Graph, Op, Quantization, Tensor
 from mobilekit.graph.writer import write
-from mobilekit.quantize import parameters
-from mobilekit.quantize.calibrate import Calibration, Progress, Sample
-from mobilekit.quantize.plan import Plan, RangeOf
+from mobilekit.quantize.calibrate import Progress, Sample
+from mobilekit.quantize.plan import Plan
 from mobilekit.results.quantization import NoiseShare
 from mobilekit.runtime import Interpreter
 
 if TYPE_CHECKING:
     from mobilekit.quantize.engine import QuantizeResult
 
-# Tensors that try other observers, and the samples that each try runs on: noise falls off fast with rank (on PicoDet
-# the first tensor makes half of it, sixteen 95 %), and a single tensor's is an average over every output value.
-_REFINED = 16
-_REFINING_SAMPLES = 2
 # Samples that each measurement runs on: noise is an average over all outputs already.
 _SAMPLES = 4
 
@@ -84,40 +79,6 @@ def _noise(graph: Graph, inputs: Sequence[Sample], reference: Sequence[Sequence[
 def _share(noise: NDArray[np.float64], total: NDArray[np.float64]) -> float:
     """Share of each output's total noise, mean over outputs: so an output with little signal counts like the others."""
     return float(np.mean(noise[total > 0] / total[total > 0])) if (total > 0).any() else 0.0
-
-
-def choose_observers(
-    source: Graph,
-    plan: Plan,
-    caps: dict[str, float],
-    calibration: Calibration,
-    ranges: Mapping[str, RangeOf],
-    current: str,
-) -> dict[str, str]:
-    """Tensor name -> observer, where another than ``current`` adds less noise alone.
-
-    One pass ranks all tensors; the worst :data:`_REFINED` then try each observer of ``ranges``. Tensors of one class
-    (one scale) move together.
-    """
-    inputs = calibration.kept_inputs[:_REFINING_SAMPLES]
-    capped = _with_caps(source, caps)
-    reference = _outputs(capped, inputs)
-    classes = list(_classes(source, plan))
-    noises = [_noise(_rounded(capped, roots), inputs, reference) for _, roots in classes]
-    total = np.sum(noises, axis=0)
-    ranked = sorted(((_share(n, total), *c) for n, c in zip(noises, classes, strict=True)), key=lambda e: -e[0])
-    chosen: dict[str, str] = {}
-    for share, tensors, roots in ranked[:_REFINED]:
-        best = (share, current)
-        for observer, range_of in ranges.items():
-            if observer == current:
-                continue
-            low, high = (f(range_of(t, "int8")[side] for t, _ in roots) for side, f in ((0, min), (1, max)))
-            other = [(t, parameters.activation(low, high, "int8")) for t, _ in roots]
-            best = min(best, (_share(_noise(_rounded(capped, other), inputs, reference), total), observer))
-        if best[1] != current:
-            chosen.update(dict.fromkeys((t.name for t in tensors), best[1]))
-    return chosen
 
 
 def _classes(source: Graph, plan: Plan) -> Iterator[tuple[list[Tensor], list[tuple[Tensor, Quantization]]]]:

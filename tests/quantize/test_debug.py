@@ -6,8 +6,7 @@ import pytest
 from mobilekit.errors import CalibrationError, InputError
 from mobilekit.quantize import layer_errors, preset, quantize
 from mobilekit.quantize.debug import first_bad_layer
-from mobilekit.quantize.parameters import range_of as fixed_range
-from mobilekit.quantize.sensitivity import choose_observers, sensitivity
+from mobilekit.quantize.sensitivity import sensitivity
 from tests.quantize.graphs import samples, small_network
 from tests.quantize.test_equalize import uneven
 
@@ -56,27 +55,6 @@ def test_sensitivity_finds_the_op_whose_weights_are_coarse():
     assert worst.name == "project"
     assert [s.noise for s in shares] == sorted((s.noise for s in shares), reverse=True)
     assert {s.kind for s in shares} == {"activation", "weights"}
-
-
-def test_a_tensor_that_clipping_ruins_gets_min_max_of_its_own():
-    """One rare, huge and decisive value in a tensor: the percentile cuts it off, alone that shows at once."""
-    graph = small_network()
-    data = samples(graph, 16)
-    recipe = INT8.with_changes(observer="percentile", percentile=80.0, equalize="off")
-    result = quantize(graph, data, recipe)
-    wide = quantize(graph, data, INT8.with_changes(observer="min_max", equalize="off"))
-
-    def ranges(values):
-        return lambda tensor, dtype: fixed_range(values[tensor.name], dtype)
-
-    scales = {
-        name: {t.name: t.quantization for t in r.graph.tensors() if t.quantization is not None}
-        for name, r in (("percentile", result), ("min_max", wide))
-    }
-    by_observer = {name: ranges(values) for name, values in scales.items()}
-    chosen = choose_observers(result.source, result.plan, result.caps, result.calibration, by_observer, "percentile")
-    assert chosen["logits"] == "min_max"
-    assert set(chosen.values()) == {"min_max"}
 
 
 def test_sensitivity_of_a_recipe_without_integers_says_why():

@@ -89,6 +89,21 @@ def test_an_override_keeps_an_op_in_float():
     assert result.float_islands[0].reason == "the recipe keeps it in float32"
 
 
+@pytest.mark.parametrize("in_float", ["first", "second"])
+def test_a_constant_that_float_and_integer_ops_share(in_float):
+    x, first, second = (float_tensor(name, 1, 4) for name in ("x", "first", "second"))
+    three = constant("three", np.float32([3.0]))
+    none = {"fused_activation_function": "NONE"}
+    ops = [Op("ADD", [x, three], [first], none), Op("MUL", [first, three], [second], dict(none))]
+    graph = Graph(inputs=[x], outputs=[second], ops=ops)
+    recipe = INT8.with_changes(overrides=(Override(name=in_float, precision="float32"),))
+    result = quantize(graph, samples(graph), recipe)
+    assert sorted(t.dtype for t in result.graph.constants()) == ["float32", "int8"]
+    sample = samples(graph, 1, seed=4)[0]
+    # Input and output steps: (2 + 3) * 3 / 255 at the end, half a step each.
+    np.testing.assert_allclose(run(result.graph, sample)[0], run(graph, sample)[0], atol=2 * 12 / 255)
+
+
 def test_an_override_that_matches_nothing_is_an_error():
     graph = small_network()
     recipe = INT8.with_changes(overrides=(Override(name="frist", precision="float32"),))
