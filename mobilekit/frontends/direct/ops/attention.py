@@ -10,6 +10,7 @@ from mobilekit.frontends.direct.builder import Builder
 from mobilekit.frontends.direct.ops.activation import lower_safe_softmax, lower_softmax
 from mobilekit.frontends.direct.ops.arithmetic import binary, select
 from mobilekit.frontends.direct.ops.linear import matmul, transposed
+from mobilekit.frontends.direct.ops.reduce import reduce_value
 from mobilekit.frontends.direct.registry import UnsupportedError, lowers
 from mobilekit.frontends.direct.values import Value
 
@@ -77,8 +78,8 @@ def _masked_softmax(b: Builder, scores: Value, mask: Value) -> Value:
             added = np.where(hidden, np.float32(_MASKED), 0 if mask.dtype == "bool" else data).astype(np.float32)
             finite = Value(b.constant(added), mask.order, scores.dtype)
             return lower_softmax(b, binary(b, "ADD", scores, finite), -1, None)
-    if mask.dtype == "bool":
-        scores = select(b, mask, scores, -math.inf, scores.dtype)
-    else:
-        scores = binary(b, "ADD", scores, mask)
-    return lower_safe_softmax(b, scores, -1, None)
+    if mask.dtype != "bool":
+        return lower_safe_softmax(b, binary(b, "ADD", scores, mask), -1, None)
+    seen = select(b, mask, scores, _MASKED, scores.dtype)
+    any_seen = reduce_value(b, "REDUCE_ANY", mask, [-1], True)
+    return select(b, any_seen, lower_softmax(b, seen, -1, None), 0.0, scores.dtype)
