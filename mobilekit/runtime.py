@@ -6,14 +6,11 @@ runs the plain kernels without any delegate, keeps every intermediate tensor if 
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import importlib
 import importlib.metadata
 import os
-import sys
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobilekit.errors import InputError, RuntimeUnavailableError
+from mobilekit.streams import filtered
 
 # module, distribution that gives its version
 _CANDIDATES = (
@@ -81,7 +79,7 @@ class Interpreter:
         module, _, _ = _load()
         resolver = module.OpResolverType
         try:
-            with _without_notices():
+            with filtered(2, _is_no_notice):
                 self._interpreter = module.Interpreter(
                     model_content=model,
                     num_threads=threads,
@@ -160,30 +158,9 @@ class Interpreter:
         return array
 
 
-@contextlib.contextmanager
-def _without_notices() -> Iterator[None]:
-    """Keep LiteRT's "INFO: Created ... delegate" off the user's terminal; anything else it says goes through.
-
-    It writes to file descriptor 2 past Python, and no option turns it off.
-    """
-    sys.stderr.flush()
-    try:
-        saved = os.dup(2)
-    except OSError:  # a process without a standard error has nothing to keep clean
-        yield
-        return
-    with tempfile.TemporaryFile() as caught:
-        os.dup2(caught.fileno(), 2)
-        try:
-            yield
-        finally:
-            sys.stderr.flush()
-            os.dup2(saved, 2)
-            os.close(saved)
-            caught.seek(0)
-            said = b"".join(line for line in caught if not line.startswith(b"INFO: "))
-            if said:
-                os.write(2, said)
+def _is_no_notice(line: bytes) -> bool:
+    """LiteRT says "INFO: Created ... delegate" for every interpreter; what else it says goes through."""
+    return not line.startswith(b"INFO: ")
 
 
 def _wants_resize(detail: dict[str, Any], array: NDArray[Any]) -> bool:

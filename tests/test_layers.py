@@ -18,7 +18,7 @@ LAYERS = [
     ["compat", "quantize", "loading"],
     ["frontends"],
     ["graph", "tasks", "runtime", "kernels", "sidecar"],
-    ["results", "errors", "source", "files", "interrupts", "warnings", "_native", "_version"],
+    ["results", "errors", "source", "files", "interrupts", "streams", "warnings", "_native", "_version"],
 ]
 LEVEL = {part: level for level, parts in enumerate(reversed(LAYERS)) for part in parts}
 

@@ -5,8 +5,6 @@ The environment that has onnx2tf may be another one: ``MOBILEKIT_ONNX2TF_PYTHON`
 
 from __future__ import annotations
 
-import contextlib
-import io
 import tempfile
 import warnings
 from pathlib import Path
@@ -20,6 +18,7 @@ from mobilekit.frontends.direct.lower import Lowered
 from mobilekit.frontends.foreign import adopt
 from mobilekit.frontends.source import Source
 from mobilekit.graph.reader import read_file
+from mobilekit.streams import filtered
 
 NAME = "onnx2tf"
 VARIABLE = "MOBILEKIT_ONNX2TF_PYTHON"
@@ -70,9 +69,8 @@ def _write_onnx(source: Source, path: Path) -> None:
     module = _Frozen(program) if source.module is None else source.module
     args, kwargs = program.example_inputs or ((), {})
     names = [signature.name for signature in source.inputs]
-    quiet = io.StringIO()
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(quiet), torch.no_grad():
+        with warnings.catch_warnings(), filtered(1, lambda line: False), torch.no_grad():
             warnings.simplefilter("ignore")
             torch.onnx.export(
                 module, tuple(args), str(path), kwargs=dict(kwargs), input_names=names, dynamo=False, verbose=False
