@@ -21,7 +21,7 @@ import linecache
 import logging
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -280,3 +280,17 @@ def parse_shape(text: str) -> tuple[int, ...]:
     if any(dim < 1 for dim in shape):
         raise InputError(f"shape {text}: every dimension must be at least 1")
     return shape
+
+
+def zeros_of(texts: Sequence[str]) -> tuple[Any, ...]:
+    """A tensor of zeros for each ``1,3,224,224`` or ``1,128:int64``; float32 where no dtype is said."""
+    import torch
+
+    tensors = []
+    for text in texts:
+        dims, _, dtype = text.partition(":")
+        kind = getattr(torch, dtype or "float32", None)
+        if not isinstance(kind, torch.dtype):
+            raise InputError(f"shape {text}: torch has no dtype '{dtype}'")
+        tensors.append(torch.zeros(parse_shape(dims), dtype=kind))
+    return tuple(tensors)

@@ -225,14 +225,17 @@ CASES = [
     Case("convert net.py:make --labels no_labels.txt", ("'no_labels.txt' holds no labels",)),
     Case("convert net.py:make --no-verify --data empty", ("--no-verify says not to",)),
     Case("check good.tflite -t gpuu", ("unknown target 'gpuu'", "did you mean 'gpu'?")),
-    Case("check good.tflite --require 101", ("--require is 101, it must be 0 to 100",)),
+    Case("check good.tflite --min-coverage gpu=95", ("'gpu=95': write a target and a share from 0 to 1",)),
 ]
 
 # A bar that was asked for and not met: the answer is given all the same, the exit code is 2.
 MISSED = [
     Case("verify net.py:other good.tflite", ("is off by",)),
     Case("verify net.py:other good.tflite --json", ("is off by",)),
-    Case("check good.tflite -t hexagon --require 100", ("hexagon 0.0 %: at least 100 % of the ops",)),
+    Case(
+        "check good.tflite -t hexagon --min-coverage hexagon=1",
+        ("hexagon takes 0 % of the ops", "100 % is the bar"),
+    ),
 ]
 
 

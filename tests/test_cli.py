@@ -152,19 +152,6 @@ def test_info(run: Any) -> None:
     assert "CONV_2D" in run("info net.tflite --graph")
 
 
-def test_check(run: Any) -> None:
-    text = run("check int8.tflite")
-    assert all(name in text for name in ("cpu", "gpu", "nnapi", "edgetpu"))
-    document = json.loads(run("check int8.tflite -t cpu -t nnapi:29 --json"))
-    assert [target["target"] for target in document["targets"]] == ["cpu", "nnapi"]
-    assert json.loads(run("check net.py:make -t cpu --json"))["targets"][0]["ops_total"] > 0
-
-
-def test_check_requires(run: Any) -> None:
-    run("check int8.tflite -t cpu --require 100")
-    run("check int8.tflite -t coreml --require 100", code=2)
-
-
 @pytest.mark.parametrize("words", ["", "--data arrays", "--input-shape 1,3,16,16"])
 def test_verify(run: Any, words: str) -> None:
     assert "verified on" in run(f"verify net.py:make net.tflite {words}")

@@ -12,7 +12,7 @@ from mobilekit.compat.models import checkable
 from mobilekit.compat.partition import Piece, bytes_across, cut
 from mobilekit.compat.rules import Refused, Unchecked, evaluate, merge_levels
 from mobilekit.compat.site import Site, Surroundings
-from mobilekit.compat.tables import RUNTIME, Target, builtin_table, parse_release, resolve
+from mobilekit.compat.tables import RUNTIME, TENSORRT, Target, builtin_table, parse_release, resolve
 from mobilekit.errors import UnsupportedOp
 from mobilekit.graph.ir import Graph, Op
 from mobilekit.graph.versions import op_version
@@ -45,11 +45,7 @@ def check(
     Raises :class:`InputError` for an unknown target, :class:`ModelLoadError` for a file that cannot be read and
     :class:`CaptureError` for a model that cannot be captured.
     """
-    if (
-        isinstance(model, (str, Path))
-        and str(model).lower().endswith(".onnx")
-        and targets in ("tensorrt", ["tensorrt"])
-    ):
+    if isinstance(model, (str, Path)) and str(model).lower().endswith(".onnx") and targets in (TENSORRT, [TENSORRT]):
         from mobilekit.compat.onnx_models import check_onnx
 
         return check_onnx(model)

@@ -8,8 +8,10 @@ importable, since it runs in other processes).
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import multiprocessing
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,8 +25,9 @@ from mobilekit.compat import cache
 from mobilekit.compat.baseline import falls, news, read_baseline
 from mobilekit.compat.check import check
 from mobilekit.compat.config import Bars, CiConfig, ModelEntry
-from mobilekit.compat.tables import parse_release, resolve
+from mobilekit.compat.tables import TENSORRT, parse_release, resolve
 from mobilekit.errors import InputError, MobilekitError
+from mobilekit.loading import zeros_of
 from mobilekit.results.compat import BarMiss, CiReport, CompatReport, ModelOutcome, percent
 
 # Safe to import where no error can be told; a user's own modules are left to the processes that check them.
@@ -44,7 +47,7 @@ def check_entry(entry: ModelEntry, targets: tuple[str, ...], root: Path) -> Comp
     return check(
         located(entry.model, root),
         _tables(targets, root),
-        example_inputs=_inputs(entry),
+        example_inputs=zeros_of(entry.input_shapes) if entry.input_shapes else None,
         quantize=entry.quantize,
         name=entry.label,
     )
@@ -60,23 +63,6 @@ def located(model: str, root: Path) -> str:
 
 def _tables(targets: Sequence[str], root: Path) -> list[str]:
     return [str(root / word) if word.endswith(".json") else word for word in targets]
-
-
-def _inputs(entry: ModelEntry) -> tuple[Any, ...] | None:
-    if not entry.input_shapes:
-        return None
-    import torch
-
-    from mobilekit.loading import parse_shape
-
-    tensors = []
-    for text in entry.input_shapes:
-        dims, _, dtype = text.partition(":")
-        kind = getattr(torch, dtype or "float32", None)
-        if not isinstance(kind, torch.dtype):
-            raise InputError(f"input shape '{text}' of '{entry.label}': torch has no dtype '{dtype}'")
-        tensors.append(torch.zeros(parse_shape(dims), dtype=kind))
-    return tuple(tensors)
 
 
 def run_ci(
@@ -122,12 +108,13 @@ def _from_cache(folder: Path | None, keys: Mapping[str, str | None]) -> dict[str
     return {label: report for label, report in loaded.items() if report is not None}
 
 
-def judged(report: CompatReport, bars: Bars, model: str = "") -> CiReport:
-    """One report of a single check against bars, in the form of a run; for ``check`` with bars or report files."""
-    outcome = ModelOutcome(
-        report.model, model or report.model, report, None, tuple(_misses(report, bars)), (), 0.0, False
-    )
-    return CiReport((outcome,))
+def judged(report: CompatReport, bars: Bars, model: str = "", baseline: Mapping[str, Any] | None = None) -> CiReport:
+    """One report of a single check against bars, in the form of a run; for ``check`` with bars or report files.
+
+    ``baseline``: what :func:`read_baseline` gave, or None for none.
+    """
+    misses, notes = _held(report, bars, baseline, report.model)
+    return CiReport((ModelOutcome(report.model, model or report.model, report, None, misses, notes, 0.0, False),))
 
 
 def _key(config: CiConfig, entry: ModelEntry, root: Path, folder: Path | None) -> str | None:
@@ -161,15 +148,31 @@ def _in_pool(
 ) -> Iterator[tuple[str, Checked]]:
     context = _context(entries)
     threads = max((os.cpu_count() or 1) // count, 1)
-    with ProcessPoolExecutor(count, mp_context=context, initializer=_limit_threads, initargs=(threads,)) as pool:
-        running: dict[Future[Checked], str] = {
-            pool.submit(_guarded, check_model, entry, config.targets_of(entry), root): entry.label for entry in entries
-        }
-        for future in concurrent.futures.as_completed(running):
-            try:
-                yield running[future], future.result()
-            except BrokenProcessPool:
-                continue
+    with ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker, initargs=(threads,)) as pool:
+        try:
+            running: dict[Future[Checked], str] = {
+                pool.submit(_guarded, check_model, entry, config.targets_of(entry), root): entry.label
+                for entry in entries
+            }
+            for future in concurrent.futures.as_completed(running):
+                with contextlib.suppress(BrokenProcessPool):
+                    yield running[future], future.result()
+        except BaseException:  # Ctrl-C: leaving the pool would wait for the models that are still at work.
+            _end_all(pool)
+            raise
+
+
+def _end_all(pool: ProcessPoolExecutor) -> None:
+    """End the processes of a pool, and the fork server, which may still be loading and would fork for nobody."""
+    # Private names, since the public way (terminate_workers) came with Python 3.14 and leaves the server.
+    for process in list((pool._processes or {}).values()):
+        process.terminate()
+    from multiprocessing import forkserver
+
+    server = getattr(getattr(forkserver, "_forkserver", None), "_forkserver_pid", None)
+    if server is not None:
+        with contextlib.suppress(OSError):
+            os.kill(server, signal.SIGKILL)
 
 
 def _context(entries: Sequence[ModelEntry]) -> BaseContext:
@@ -184,11 +187,25 @@ def _context(entries: Sequence[ModelEntry]) -> BaseContext:
     if any(not entry.model.lower().endswith(".tflite") for entry in entries):
         packages = {entry.model.partition(":")[0].partition(".")[0] for entry in entries}
         context.set_forkserver_preload(["mobilekit.compat.warm", *sorted(packages & _LIBRARIES)])
+    _start_fork_server()
     return context
 
 
-def _limit_threads(threads: int) -> None:
-    """Each process gets its share of the cores."""
+def _start_fork_server() -> None:
+    """Start it with Ctrl-C blocked, which its children inherit: this process answers it, and ends them."""
+    from multiprocessing import forkserver, resource_tracker
+
+    resource_tracker.ensure_running()  # Unblocks the signal when it starts, so it starts first.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start_worker(threads: int) -> None:
+    """Each process gets its share of the cores, and leaves Ctrl-C to the one that started it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ["OMP_NUM_THREADS"] = str(threads)  # Read by torch when it is imported,
     torch = sys.modules.get("torch")
     if torch is not None:  # which the fork server may have done already.
@@ -211,15 +228,19 @@ def _outcome(
     config: CiConfig, entry: ModelEntry, checked: Checked, cached: bool, baseline: Mapping[str, Any] | None
 ) -> ModelOutcome:
     report, error, seconds = checked
-    misses: list[BarMiss] = []
-    notes: list[str] = []
-    if report is not None:
-        misses += _misses(report, config.bars_of(entry))
-        if baseline is not None:
-            known = baseline.get(entry.label)
-            misses += falls(report, known)
-            notes += news(report, known)
-    return ModelOutcome(entry.label, entry.model, report, error, tuple(misses), tuple(notes), seconds, cached)
+    misses, notes = ((), ()) if report is None else _held(report, config.bars_of(entry), baseline, entry.label)
+    return ModelOutcome(entry.label, entry.model, report, error, misses, notes, seconds, cached)
+
+
+def _held(
+    report: CompatReport, bars: Bars, baseline: Mapping[str, Any] | None, label: str
+) -> tuple[tuple[BarMiss, ...], tuple[str, ...]]:
+    """(what fails, what is worth knowing) of a report against its bars and its entry in the baseline."""
+    misses = tuple(_misses(report, bars))
+    if baseline is None:
+        return misses, ()
+    known = baseline.get(label)
+    return (*misses, *falls(report, known)), tuple(news(report, known))
 
 
 def _misses(report: CompatReport, bars: Bars) -> Iterator[BarMiss]:
@@ -249,8 +270,12 @@ def _names(target: str, asked: str) -> set[str]:
 
 
 def bars_from_words(coverage: Sequence[str], targets: str | Sequence[str], runtime_min: str | None = None) -> Bars:
-    """Bars as a command line gives them: ``gpu=0.95``. Raises :class:`InputError` for what is no share or no target."""
-    known = {name for target in resolve(targets) for name in (target.name, target.shown)}
+    """Bars as a command line gives them: ``gpu=0.95``, or ``all=0.95`` for each of ``targets``.
+
+    Raises :class:`InputError` for what is no share or no target.
+    """
+    found = [(target.name, target.shown) for target in resolve(targets)] if targets != TENSORRT else [(TENSORRT,) * 2]
+    known = {name for names in found for name in names}
     shares: dict[str, float] = {}
     for word in coverage:
         name, equals, number = word.partition("=")
@@ -260,9 +285,12 @@ def bars_from_words(coverage: Sequence[str], targets: str | Sequence[str], runti
             share = -1.0
         if not equals or not 0 <= share <= 1:
             raise InputError(f"'{word}': write a target and a share from 0 to 1, such as gpu=0.95")
-        if name not in known:
+        if name == "all":
+            shares |= {shown: share for _, shown in found}
+        elif name in known:
+            shares[name] = share
+        else:
             raise InputError(f"a bar for '{name}', which is not among the targets ({', '.join(sorted(known))})")
-        shares[name] = share
     if runtime_min is not None:
         parse_release(runtime_min)
     return Bars(min_coverage=shares, runtime_min=runtime_min)

@@ -61,7 +61,7 @@ def _quantized(graph: Graph, recipe: str) -> Graph:
 
 def _float(model: Model, example_inputs: Sequence[Any] | None) -> Checkable:
     """The graph behind ``model``: a Graph, the path or bytes of a .tflite file, an nn.Module, an ExportedProgram, or
-    what a command line takes (``path.py:function``, ``package.module:function``, a .pt2 file).
+    what a command line takes (``path.py:function``, ``package.module:function``, a .pt2 or .onnx file).
 
     ``example_inputs``: for an nn.Module, if it cannot be known. Raises :class:`ModelLoadError` or
     :class:`CorruptModelError` for files, :class:`CaptureError` for a model that raises or cannot be traced.
@@ -97,7 +97,12 @@ def _named(model: str | Path, example_inputs: Sequence[Any] | None) -> Checkable
         return Checkable(read_file(model), Path(model).stem)
     loaded = load_model(str(model))
     if loaded.kind == "onnx":
-        raise ModelLoadError(f"'{model}': an .onnx file must be converted before it can be checked")
+        from mobilekit.frontends.onnx_model import from_onnx
+
+        source = from_onnx(loaded.model, example_inputs)
+        if source.program is None:
+            raise ModelLoadError(f"'{model}' cannot be checked before it is converted: {source.no_program}")
+        return _captured(source.program, source.example, loaded.name)
     return _captured(loaded.model, example_inputs if example_inputs is not None else loaded.example_inputs, loaded.name)
 
 

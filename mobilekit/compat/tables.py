@@ -22,6 +22,8 @@ FORMAT = 1
 
 _FOLDER = Path(__file__).parent / "targets"
 RUNTIME = "runtime"
+TENSORRT = "tensorrt"
+"""Over ONNX ops: asked for alone, with an .onnx file."""
 
 # name -> file; every other word for a target is an alias. In the order of every report.
 _FILES: dict[str, str] = {
@@ -99,7 +101,7 @@ class Target:
 def catalogue() -> list[TargetInfo]:
     """Every packaged target, TensorRT's included, in the order of the reports."""
     found = []
-    for name in (*NAMES, "tensorrt"):
+    for name in (*NAMES, TENSORRT):
         table = builtin_table(name)
         level = table.get("level", {})
         found.append(

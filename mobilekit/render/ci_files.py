@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import difflib
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from mobilekit.errors import InputError, OutputError
@@ -38,6 +39,7 @@ FORMATS: dict[str, Callable[[CiReport], str]] = {
     "html": ci_html,
     "badge": badge_json,
 }
+_SHORT = {"md": "markdown"}
 _BY_SUFFIX = {".xml": "junit", ".sarif": "sarif", ".md": "markdown", ".html": "html", ".json": "json", ".txt": "text"}
 
 
@@ -46,9 +48,20 @@ def parse_report(word: str) -> tuple[str, str]:
     kind, equals, path = word.partition("=")
     if not equals:
         kind, path = format_of(word) or "", word
+    kind = _SHORT.get(kind, kind)
     if kind not in FORMATS or not path:
         raise InputError(f"'{word}': write FORMAT=FILE, where FORMAT is one of {', '.join(FORMATS)}")
     return kind, path
+
+
+def parse_format(word: str) -> str:
+    """The name of a format as :data:`FORMATS` has it; ``md`` is ``markdown``."""
+    kind = _SHORT.get(word.lower(), word.lower())
+    if kind not in FORMATS:
+        close = difflib.get_close_matches(kind, FORMATS, n=1)
+        hint = f"; did you mean '{close[0]}'?" if close else f"; known are {', '.join(FORMATS)}"
+        raise InputError(f"'{word}' is no format{hint}")
+    return kind
 
 
 def format_of(path: str | Path) -> str | None:
@@ -57,13 +70,18 @@ def format_of(path: str | Path) -> str | None:
     return "sarif" if name.endswith(".sarif.json") else _BY_SUFFIX.get(Path(name).suffix)
 
 
-def write_reports(report: CiReport, files: Mapping[str, str | Path], root: str | Path = ".") -> list[str]:
-    """Write format -> file (relative to ``root``); returns one line for each that could not be written."""
+def write_reports(
+    report: CiReport,
+    files: Iterable[tuple[str, str | Path]],
+    root: str | Path = ".",
+    formats: Mapping[str, Callable[[CiReport], str]] = FORMATS,
+) -> list[str]:
+    """Write each (format, file), files relative to ``root``; returns one line for each that could not be written."""
     problems = []
-    for kind, name in files.items():
+    for kind, name in files:
         path = Path(root) / name
         try:
-            write_files({path: FORMATS[kind](report).encode()})
+            write_files({path: formats[kind](report).encode()})
         except OutputError as error:
             problems.append(f"{kind} report: {error}")
     return problems

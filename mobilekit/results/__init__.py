@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from mobilekit.results.base import FORMAT_VERSION, to_jsonable
 from mobilekit.results.bench import BenchReport, LatencySummary, Provenance, Stage
-from mobilekit.results.compat import CompatReport, Finding, TargetReport
+from mobilekit.results.compat import (
+    BarMiss,
+    CiReport,
+    CompatReport,
+    Finding,
+    Join,
+    ModelOutcome,
+    TargetInfo,
+    TargetReport,
+)
 from mobilekit.results.conversion import (
     ConversionReport,
     FloatIsland,
@@ -18,18 +27,23 @@ from mobilekit.results.conversion import (
 
 __all__ = [
     "FORMAT_VERSION",
+    "BarMiss",
     "BenchReport",
+    "CiReport",
     "CompatReport",
     "ConversionReport",
     "Finding",
     "FloatIsland",
     "InputOrigin",
+    "Join",
     "LatencySummary",
     "LayerError",
+    "ModelOutcome",
     "OutputComparison",
     "Provenance",
     "Stage",
     "StepTiming",
+    "TargetInfo",
     "TargetReport",
     "TransposeNote",
     "VerificationReport",

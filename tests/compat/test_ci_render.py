@@ -270,7 +270,9 @@ def test_reports_from_a_command_line():
 
 def test_a_report_that_cannot_be_written_leaves_the_others(tmp_path):
     (tmp_path / "file").write_text("")
-    problems = write_reports(REPORT, {"junit": "file/below.xml", "json": "out/a.json", "markdown": "a.md"}, tmp_path)
+    problems = write_reports(
+        REPORT, [("junit", "file/below.xml"), ("json", "out/a.json"), ("markdown", "a.md")], tmp_path
+    )
     assert len(problems) == 1
     assert problems[0].startswith(f"junit report: cannot write '{tmp_path}/file/below.xml': ")
     document = json.loads((tmp_path / "out" / "a.json").read_text())

@@ -87,6 +87,8 @@ class _Walk:
         self.inputs: list[InputSpec] = []
         self.unsupported: list[UnsupportedOp] = []
         self.table = lowerings()
+        self._read_by_refused: list[Tensor] = []
+        """What unsupported ops read: kept alive, so that the ops before them are checked too."""
         self._whole: torch.fx.Node | None = None
         """The node of the program whose pieces are being lowered."""
 
@@ -99,6 +101,8 @@ class _Walk:
         graph = self.builder.graph
         graph.inputs = [spec.tensor for spec in self.inputs]
         graph.outputs = [spec.tensor for spec in outputs if spec.tensor is not None]
+        made = {tensor for op in graph.ops for tensor in op.outputs} - set(graph.outputs)
+        graph.outputs += [tensor for tensor in dict.fromkeys(self._read_by_refused) if tensor in made]
         _remove_dead(graph)
         named_outputs = tuple((spec.name, spec.tensor) for spec in outputs if spec.tensor is not None)
         graph.signatures = [
@@ -291,6 +295,8 @@ class _Walk:
             # One piece of an op: the whole op is what the user wrote.
             raise UnsupportedError(f"it consists of {op}: {reason}", suggestion)
         self.unsupported.append(UnsupportedOp(op, node.name, reason, source_of(node), suggestion))
+        read = pytree.tree_leaves([self.values.get(argument) for argument in node.all_input_nodes])
+        self._read_by_refused += [value.tensor for value in read if isinstance(value, Value)]
 
         def stand_in(example: torch.Tensor) -> Value:
             shape, dtype = _static_shape(example), name_of(example.dtype)
