@@ -12,12 +12,16 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "mobilekit/detect.h"
+#include "mobilekit/embed.h"
 #include "mobilekit/isa.h"
 #include "mobilekit/preprocess.h"
 #include "mobilekit/scores.h"
+#include "mobilekit/segment.h"
+#include "mobilekit/text.h"
 
 namespace py = pybind11;
 
@@ -58,29 +62,35 @@ mk_preprocess_args describe_frame(const std::vector<Bytes>& planes, int32_t form
   return args;
 }
 
+// Calls run(first, end) for ranges that make up 0 .. parts, one a thread. Without the GIL.
+template <typename Run>
+void in_threads(int32_t parts, int threads, Run run) {
+  if (threads > parts) threads = parts;
+  if (threads <= 1) {
+    run(0, parts);
+    return;
+  }
+  std::vector<std::thread> workers;
+  for (int i = 1; i < threads; ++i) {
+    workers.emplace_back(run, static_cast<int32_t>(int64_t{parts} * i / threads),
+                         static_cast<int32_t>(int64_t{parts} * (i + 1) / threads));
+  }
+  run(0, static_cast<int32_t>(int64_t{parts} / threads));
+  for (std::thread& worker : workers) worker.join();
+}
+
 void run_preprocess(const mk_preprocess_args& args, int threads) {
   check(mk_preprocess_check(&args), "preprocess");
   const int64_t bytes = mk_preprocess_scratch_bytes(&args);
   const int32_t parts = mk_preprocess_parts(&args);
-  if (threads > parts) threads = parts;
   std::atomic<int32_t> status{MK_OK};
-  const auto run = [&](int32_t first, int32_t end) {
-    const int32_t result = mk_preprocess(&args, first, end, scratch_of(bytes), bytes);
-    if (result != MK_OK) status = result;
-  };
-  py::gil_scoped_release release;
-  if (threads <= 1) {
-    run(0, parts);
-  } else {
-    std::vector<std::thread> workers;
-    for (int i = 1; i < threads; ++i) {
-      workers.emplace_back(run, static_cast<int32_t>(int64_t{parts} * i / threads),
-                           static_cast<int32_t>(int64_t{parts} * (i + 1) / threads));
-    }
-    run(0, static_cast<int32_t>(int64_t{parts} / threads));
-    for (std::thread& worker : workers) worker.join();
+  {
+    py::gil_scoped_release release;
+    in_threads(parts, threads, [&](int32_t first, int32_t end) {
+      const int32_t result = mk_preprocess(&args, first, end, scratch_of(bytes), bytes);
+      if (result != MK_OK) status = result;
+    });
   }
-  py::gil_scoped_acquire acquire;
   check(status, "preprocess");
 }
 
@@ -241,6 +251,115 @@ void boxes_to_frame(py::array_t<float, py::array::c_style> boxes, const std::arr
   check(mk_boxes_to_frame(&args, boxes.mutable_data(), static_cast<int32_t>(boxes.shape(0))), "boxes_to_frame");
 }
 
+struct Table {
+  int32_t rows, columns;
+};
+
+// mk_* functions check sizes; this only keeps a NumPy shape from being cut to 32 bits.
+Table table_of(const py::array& table, const char* name) {
+  if (table.ndim() != 2 || table.shape(0) > MK_MAX_SIZE || table.shape(1) > MK_MAX_SIZE) {
+    throw py::value_error(std::string(name) + ": expected two short dimensions");
+  }
+  return {static_cast<int32_t>(table.shape(0)), static_cast<int32_t>(table.shape(1))};
+}
+
+template <typename T, typename Kernel>
+py::tuple ctc_greedy(const Scores<T>& scores, int32_t blank, Kernel kernel) {
+  const Table table = table_of(scores, "scores");
+  const size_t room = static_cast<size_t>(table.rows > 0 ? table.rows : 1);
+  std::vector<int32_t> symbols(room), at(room);
+  std::vector<float> values(room);
+  int32_t count = 0;
+  int32_t status;
+  {
+    py::gil_scoped_release release;
+    status = kernel(scores.data(), table.rows, table.columns, blank, symbols.data(), at.data(), values.data(), &count);
+  }
+  check(status, "ctc_greedy");
+  return py::make_tuple(py::array_t<int32_t>(count, symbols.data()), py::array_t<int32_t>(count, at.data()),
+                        py::array_t<float>(count, values.data()));
+}
+
+// [(symbols, probability)], best first
+std::vector<std::pair<py::array_t<int32_t>, double>> ctc_beam(const Scores<float>& scores, int32_t blank,
+                                                              int32_t beam_width, int32_t results) {
+  const Table table = table_of(scores, "probabilities");
+  const int64_t bytes = mk_ctc_beam_scratch_bytes(table.rows, table.columns, beam_width);
+  if (bytes == 0 || results < 1 || results > beam_width) check(MK_ERROR_SIZE, "ctc_beam");
+  const size_t steps = static_cast<size_t>(table.rows), room = static_cast<size_t>(results);
+  std::vector<int32_t> symbols(steps * room), lengths(room);
+  std::vector<double> probability(room);
+  int32_t count = 0;
+  int32_t status;
+  {
+    py::gil_scoped_release release;
+    status = mk_ctc_beam_f32(scores.data(), table.rows, table.columns, blank, beam_width, results, symbols.data(),
+                             lengths.data(), probability.data(), &count, scratch_of(bytes), bytes);
+  }
+  check(status, "ctc_beam");
+  std::vector<std::pair<py::array_t<int32_t>, double>> found;
+  for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
+    found.emplace_back(py::array_t<int32_t>(lengths[i], symbols.data() + i * steps), probability[i]);
+  }
+  return found;
+}
+
+void segment(const py::array& scores, int32_t layout, const std::array<int32_t, 3>& size,
+             const std::array<int32_t, 4>& rect, py::array_t<uint8_t, py::array::c_style> out, int threads) {
+  mk_segment_args args = {};
+  args.data = scores.data();
+  args.data_bytes = scores.nbytes();
+  args.dtype = scores.dtype().is(py::dtype::of<int8_t>()) ? MK_DTYPE_INT8 : MK_DTYPE_FLOAT32;
+  args.layout = layout;
+  args.height = size[0];
+  args.width = size[1];
+  args.classes = size[2];
+  args.rect_x = rect[0];
+  args.rect_y = rect[1];
+  args.rect_width = rect[2];
+  args.rect_height = rect[3];
+  const Table table = table_of(out, "out");
+  args.out = out.mutable_data();
+  args.out_bytes = out.nbytes();
+  args.out_row_stride = table.columns;
+  args.out_height = table.rows;
+  args.out_width = table.columns;
+  check(mk_segment_check(&args), "segment");
+  const int64_t bytes = mk_segment_scratch_bytes(&args);
+  std::atomic<int32_t> status{MK_OK};
+  {
+    py::gil_scoped_release release;
+    in_threads(args.out_height, threads, [&](int32_t first, int32_t end) {
+      const int32_t result = mk_segment(&args, first, end, scratch_of(bytes), bytes);
+      if (result != MK_OK) status = result;
+    });
+  }
+  check(status, "segment");
+}
+
+template <typename T, typename Kernel>
+py::array_t<float> l2_normalize(const Scores<T>& x, Kernel kernel) {
+  const int32_t n = count_of(x);
+  py::array_t<float> result(n);
+  check(kernel(x.data(), n, result.mutable_data()), "l2_normalize");
+  return result;
+}
+
+template <typename T, typename Kernel>
+py::array_t<float> cosine(const Scores<T>& query, const Scores<T>& gallery, Kernel kernel) {
+  const Table table = table_of(gallery, "gallery");
+  if (count_of(query) != table.columns) throw py::value_error("gallery: expected rows as long as the query");
+  py::array_t<float> result(table.rows);
+  float* const out = result.mutable_data();
+  int32_t status;
+  {
+    py::gil_scoped_release release;
+    status = kernel(query.data(), gallery.data(), table.rows, table.columns, out);
+  }
+  check(status, "cosine");
+  return result;
+}
+
 int32_t isa_of(const std::string& name) {
   for (int32_t isa = MK_ISA_SCALAR; isa <= MK_ISA_NEON; ++isa) {
     if (name == mk_isa_name(isa)) return isa;
@@ -298,6 +417,49 @@ PYBIND11_MODULE(_native, m) {
         py::arg("iou_threshold"), py::arg("class_agnostic"), py::arg("max_detections"));
   m.def("boxes_to_frame", &boxes_to_frame, py::arg("boxes").noconvert(), py::arg("crop"), py::arg("rotation"),
         py::arg("mirror"), py::arg("rect"));
+
+  m.def(
+      "ctc_greedy_f32", [](const Scores<float>& s, int32_t blank) { return ctc_greedy(s, blank, mk_ctc_greedy_f32); },
+      py::arg("scores").noconvert(), py::arg("blank"));
+  m.def(
+      "ctc_greedy_i8",
+      [](const Scores<int8_t>& s, int32_t blank, float scale, int32_t zero_point) {
+        return ctc_greedy(s, blank,
+                          [=](const int8_t* x, int32_t steps, int32_t classes, int32_t blank_, int32_t* symbols,
+                              int32_t* at, float* values, int32_t* count) {
+                            return mk_ctc_greedy_i8(x, steps, classes, blank_, scale, zero_point, symbols, at, values,
+                                                    count);
+                          });
+      },
+      py::arg("scores").noconvert(), py::arg("blank"), py::arg("scale"), py::arg("zero_point"));
+  m.def("ctc_beam", &ctc_beam, py::arg("probabilities").noconvert(), py::arg("blank"), py::arg("beam_width"),
+        py::arg("results"));
+
+  m.def("segment", &segment, py::arg("scores").noconvert(), py::arg("layout"), py::arg("size"), py::arg("rect"),
+        py::arg("out").noconvert(), py::arg("threads"));
+
+  m.def(
+      "l2_normalize_f32", [](const Scores<float>& x) { return l2_normalize(x, mk_l2_normalize_f32); },
+      py::arg("x").noconvert());
+  m.def(
+      "l2_normalize_i8",
+      [](const Scores<int8_t>& x, int32_t zero_point) {
+        return l2_normalize(
+            x, [=](const int8_t* q, int32_t n, float* out) { return mk_l2_normalize_i8(q, n, zero_point, out); });
+      },
+      py::arg("x").noconvert(), py::arg("zero_point"));
+  m.def(
+      "cosine_f32", [](const Scores<float>& q, const Scores<float>& g) { return cosine(q, g, mk_cosine_f32); },
+      py::arg("query").noconvert(), py::arg("gallery").noconvert());
+  m.def(
+      "cosine_i8",
+      [](const Scores<int8_t>& q, int32_t q_zero, const Scores<int8_t>& g, int32_t g_zero) {
+        return cosine(q, g, [=](const int8_t* a, const int8_t* b, int32_t rows, int32_t n, float* out) {
+          return mk_cosine_i8(a, q_zero, b, g_zero, rows, n, out);
+        });
+      },
+      py::arg("query").noconvert(), py::arg("query_zero_point"), py::arg("gallery").noconvert(),
+      py::arg("gallery_zero_point"));
 
   m.def("isa", [] { return std::string(mk_isa_name(mk_isa_current())); });
   m.def("available_isas", &available_isas);

@@ -1,8 +1,10 @@
 // The one global of the library: which instruction set is in use.
 #include "mobilekit/isa.h"
 #include "detect.h"
+#include "embed.h"
 #include "row_ops.h"
 #include "scores.h"
+#include "segment.h"
 #include "target.h"
 
 #if MK_HAVE_AVX2
@@ -74,8 +76,8 @@ const RowOps& row_ops() {
   }
 }
 
-// The loops of scores and detection are C++ that the compiler vectorises: AVX-512 adds nothing to AVX2 there, and NEON is in
-// AArch64's baseline.
+// The loops of scores, detection and the others below are C++ that the compiler vectorises: AVX-512 adds nothing to AVX2
+// there, and NEON is in AArch64's baseline.
 const ScoreOps& score_ops() {
 #if MK_HAVE_AVX2
   if (current() != MK_ISA_SCALAR) return kScoreOpsAvx2;
@@ -88,6 +90,20 @@ const DetectOps& detect_ops() {
   if (current() != MK_ISA_SCALAR) return kDetectOpsAvx2;
 #endif
   return kDetectOpsScalar;
+}
+
+const SegmentOps& segment_ops() {
+#if MK_HAVE_AVX2
+  if (current() != MK_ISA_SCALAR) return kSegmentOpsAvx2;
+#endif
+  return kSegmentOpsScalar;
+}
+
+const EmbedOps& embed_ops() {
+#if MK_HAVE_AVX2
+  if (current() != MK_ISA_SCALAR) return kEmbedOpsAvx2;
+#endif
+  return kEmbedOpsScalar;
 }
 
 }  // namespace mobilekit

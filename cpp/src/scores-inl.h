@@ -110,3 +110,39 @@ float sum(const float* x, int32_t n) {
 void divide(float* x, int32_t n, float by) {
   for (int32_t i = 0; i < n; ++i) x[i] = x[i] / by;
 }
+
+// One pass that finds the largest block, then a look into that block alone. 512 scores a block amortise folding the 64 lanes
+// (4 AVX-512, 8 AVX2 or 16 NEON registers: enough to hide the latency of max) and stay in the first-level cache.
+template <typename T>
+inline int32_t argmax(const T* scores, int32_t n, T lowest) {
+  constexpr int32_t kBlock = 512, kWide = 64;
+  T largest = lowest;
+  int32_t from = 0;  // where the scores are all `lowest`, the first of them is sought in all blocks
+  int32_t end = n;
+  for (int32_t first = 0; first < n; first += kBlock) {
+    const int32_t stop = n - first < kBlock ? n : first + kBlock;
+    T lane[kWide];
+    for (T& x : lane) x = lowest;
+    int32_t i = first;
+    for (; i + kWide <= stop; i += kWide) {
+      for (int32_t j = 0; j < kWide; ++j) lane[j] = scores[i + j] > lane[j] ? scores[i + j] : lane[j];
+    }
+    for (int32_t j = 0; i + j < stop; ++j) lane[j] = scores[i + j] > lane[j] ? scores[i + j] : lane[j];
+    for (int32_t half = kWide / 2; half > 0; half /= 2) {
+      for (int32_t j = 0; j < half; ++j) lane[j] = lane[j + half] > lane[j] ? lane[j + half] : lane[j];
+    }
+    if (lane[0] > largest) {
+      largest = lane[0];
+      from = first;
+      end = stop;
+    }
+  }
+  for (int32_t i = from; i < end; ++i) {
+    if (scores[i] == largest) return i;
+  }
+  return -1;
+}
+
+int32_t argmax_f32(const float* scores, int32_t n) { return argmax(scores, n, -__builtin_inff()); }
+
+int32_t argmax_i8(const int8_t* scores, int32_t n) { return argmax(scores, n, static_cast<int8_t>(-128)); }

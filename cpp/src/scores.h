@@ -18,6 +18,9 @@ struct ScoreOps {
   // The sum in that order.
   float (*sum)(const float* x, int32_t n);
   void (*divide)(float* x, int32_t n, float by);
+  // Lowest index of the largest score; NaN is skipped, -1 where there is nothing else.
+  int32_t (*argmax_f32)(const float* scores, int32_t n);
+  int32_t (*argmax_i8)(const int8_t* scores, int32_t n);
 };
 
 extern const ScoreOps kScoreOpsScalar;

@@ -11,7 +11,8 @@ namespace {
 #include "scores-inl.h"
 }  // namespace
 
-const ScoreOps kScoreOpsAvx2 = {next_above_f32, next_above_i8, max_f32, max_i8, exp_sum, sum, divide};
+const ScoreOps kScoreOpsAvx2 = {next_above_f32, next_above_i8, max_f32,    max_i8,   exp_sum,
+                                  sum,            divide,         argmax_f32, argmax_i8};
 
 }  // namespace mobilekit
 MK_END_TARGET

@@ -10,7 +10,6 @@ wrong type :class:`InputTypeError` (a ``TypeError``); the message begins with th
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,8 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mobilekit.errors import InputError
-from mobilekit.kernels import native, reference
+from mobilekit.kernels import checks, native, reference
 from mobilekit.kernels.detect import Detections, boxes_to_frame, detect_yolo, nms
+from mobilekit.kernels.embed import cosine, l2_normalize
 from mobilekit.kernels.errors import InputTypeError
 from mobilekit.kernels.image import FORMATS, Image
 from mobilekit.kernels.request import (
@@ -33,17 +33,26 @@ from mobilekit.kernels.request import (
     check_out,
     make_request,
 )
+from mobilekit.kernels.segment import segment
+from mobilekit.kernels.text import Hypothesis, Reading, ctc_beam, ctc_greedy
 
 __all__ = [
     "Detections",
+    "Hypothesis",
     "Image",
     "InputTypeError",
     "Preprocessor",
+    "Reading",
     "boxes_to_frame",
+    "cosine",
+    "ctc_beam",
+    "ctc_greedy",
     "describe",
     "detect_yolo",
+    "l2_normalize",
     "nms",
     "preprocess",
+    "segment",
     "softmax",
     "top_k",
 ]
@@ -192,20 +201,14 @@ def softmax(scores: npt.NDArray[Any], *, scale: float = 1.0, zero_point: int = 0
 
 
 def _scores(scores: Any, scale: float, zero_point: int) -> npt.NDArray[Any]:
-    if not isinstance(scores, np.ndarray) or scores.dtype not in (np.dtype(np.float32), np.dtype(np.int8)):
-        kind = f"{scores.dtype} array" if isinstance(scores, np.ndarray) else type(scores).__name__
-        raise InputTypeError(f"scores: expected a float32 or int8 array, got {kind}")
+    checks.model_output("scores", scores)
     if scores.size < 1 or scores.size != max(scores.shape, default=1):
         raise InputError(f"scores: expected the scores of one example, got shape {scores.shape}")
     if not scores.flags.c_contiguous:
         raise InputError("scores: expected a contiguous array")
-    if scores.dtype == np.float32 and (scale != 1.0 or zero_point != 0):
-        raise InputError("scale, zero_point: float32 scores are not quantized")
-    if not math.isfinite(scale) or scale <= 0:
-        raise InputError(f"scale: expected a number above 0, got {scale!r}")
-    if not -128 <= zero_point <= 127:
-        raise InputError(f"zero_point: expected -128 to 127, got {zero_point!r}")
-    return scores.reshape(-1)
+    checks.quantization("float32 scores are", scores, scale, zero_point)
+    flat: npt.NDArray[Any] = scores.reshape(-1)
+    return flat
 
 
 class Preprocessor:

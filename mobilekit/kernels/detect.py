@@ -5,7 +5,6 @@ The rules (ties, thresholds, empty boxes) are written down in cpp/include/mobile
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mobilekit.errors import InputError
-from mobilekit.kernels import native, reference
-from mobilekit.kernels.errors import InputTypeError
+from mobilekit.kernels import checks, native, reference
 from mobilekit.kernels.request import PreprocessRequest
 
 LAYOUTS = ("channels-first", "channels-last")
@@ -51,16 +49,16 @@ def nms(
     :param classes: (n,) int32; only boxes of one class suppress each other.
     :param max_detections: stop after so many.
     """
-    _array("boxes", boxes, np.float32, 2)
-    _array("scores", scores, np.float32, 1)
+    checks.array("boxes", boxes, np.float32, 2)
+    checks.array("scores", scores, np.float32, 1)
     if boxes.shape != (len(scores), 4):
         raise InputError(f"boxes: expected shape {(len(scores), 4)} for {len(scores)} scores, got {boxes.shape}")
     if classes is not None:
-        _array("classes", classes, np.int32, 1)
+        checks.array("classes", classes, np.int32, 1)
         if classes.shape != scores.shape:
             raise InputError(f"classes: expected {len(scores)} of them, got {len(classes)}")
-    _probability("iou_threshold", iou_threshold)
-    most = len(scores) if max_detections is None else _count("max_detections", max_detections)
+    checks.probability("iou_threshold", iou_threshold)
+    most = len(scores) if max_detections is None else checks.count("max_detections", max_detections)
     extension = native.extension()
     if extension is None or len(scores) == 0:
         return reference.nms(boxes, scores, float(iou_threshold), classes, most)
@@ -90,10 +88,7 @@ def detect_yolo(
     :param box_format: "cxcywh" or "xyxy".
     :returns: at most ``max_detections``, in the units of the tensor (see :func:`boxes_to_frame`).
     """
-    if not isinstance(output, np.ndarray) or output.dtype not in (np.dtype(np.float32), np.dtype(np.int8)):
-        kind = f"{output.dtype} array" if isinstance(output, np.ndarray) else type(output).__name__
-        raise InputTypeError(f"output: expected a float32 or int8 array, got {kind}")
-    table = output[0] if output.ndim == 3 and output.shape[0] == 1 else output
+    table = checks.without_batch(checks.model_output("output", output), 2)
     if layout not in LAYOUTS:
         raise InputError(f"layout: expected one of {', '.join(LAYOUTS)}, got {layout!r}")
     if box_format not in BOX_FORMATS:
@@ -102,17 +97,11 @@ def detect_yolo(
     channels = table.shape[0 if layout == "channels-first" else 1] if table.ndim == 2 else 0
     if table.ndim != 2 or channels < least or table.size == 0:
         raise InputError(f"output: expected 2 axes with at least {least} channels ({layout}), got shape {output.shape}")
-    if not table.flags.c_contiguous or not table.flags.aligned:
-        raise InputError("output: expected a contiguous, aligned array")
-    _probability("confidence", confidence)
-    _probability("iou_threshold", iou_threshold)
-    if table.dtype == np.float32 and (scale != 1.0 or zero_point != 0):
-        raise InputError("scale, zero_point: a float32 output is not quantized")
-    if not math.isfinite(scale) or scale <= 0:
-        raise InputError(f"scale: expected a number above 0, got {scale!r}")
-    if not -128 <= zero_point <= 127:
-        raise InputError(f"zero_point: expected -128 to 127, got {zero_point!r}")
-    _count("max_detections", max_detections)
+    checks.contiguous("output", table)
+    checks.probability("confidence", confidence)
+    checks.probability("iou_threshold", iou_threshold)
+    checks.quantization("a float32 output is", table, scale, zero_point)
+    checks.count("max_detections", max_detections)
     extension = native.extension()
     if extension is None:
         by_anchor = table.T if layout == "channels-first" else table
@@ -153,24 +142,3 @@ def boxes_to_frame(boxes: npt.NDArray[np.float32], request: PreprocessRequest) -
         return reference.boxes_to_frame(result, request)
     extension.boxes_to_frame(result, request.crop, request.rotation, request.mirror, request.rect)
     return result
-
-
-def _array(name: str, value: Any, dtype: npt.DTypeLike, rank: int) -> None:
-    if not isinstance(value, np.ndarray) or value.dtype != dtype:
-        kind = f"{value.dtype} array" if isinstance(value, np.ndarray) else type(value).__name__
-        raise InputTypeError(f"{name}: expected a {np.dtype(dtype)} array, got {kind}")
-    if value.ndim != rank:
-        raise InputError(f"{name}: expected {rank} axes, got shape {value.shape}")
-    if not value.flags.c_contiguous or not value.flags.aligned:
-        raise InputError(f"{name}: expected a contiguous, aligned array")
-
-
-def _probability(name: str, value: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.floating)) or not 0 <= value <= 1:
-        raise InputError(f"{name}: expected a number from 0 to 1, got {value!r}")
-
-
-def _count(name: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise InputError(f"{name}: expected at least 1, got {value!r}")
-    return min(int(value), 1 << 24)

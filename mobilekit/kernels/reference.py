@@ -6,6 +6,7 @@ to be read beside those headers; speed is no concern.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -246,3 +247,107 @@ def boxes_to_frame(boxes: npt.NDArray[np.float32], request: PreprocessRequest) -
     corners = np.stack([left + u * crop_width, top + v * crop_height], axis=1).reshape(-1, 2, 2)
     ordered = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
     return ordered.astype(np.float32)
+
+
+def best_class(scores: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
+    """Lowest index of the largest number along the last axis; NaN is skipped, -1 where there is nothing else."""
+    missing = np.isnan(scores)
+    numbers = np.where(missing, -np.inf, scores)
+    # A -inf that is a number comes before a NaN that stands in for it.
+    hit = (numbers == numbers.max(axis=-1, keepdims=True)) & ~missing
+    return np.where(hit.any(axis=-1), hit.argmax(axis=-1), -1).astype(np.int32)
+
+
+def ctc_greedy(scores: npt.NDArray[Any], blank: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """(classes, steps that first showed them) of (steps, classes)."""
+    best = best_class(scores)
+    best = np.where(best < 0, blank, best).astype(np.int32)
+    before = np.concatenate([[blank], best[:-1]])
+    steps = np.flatnonzero((best != blank) & (best != before)).astype(np.int32)
+    return best[steps], steps
+
+
+def ctc_beam(
+    probabilities: npt.NDArray[np.float32], blank: int, beam_width: int, results: int
+) -> list[tuple[npt.NDArray[np.int32], float]]:
+    """Prefix beam search over tuples of classes, in float64; the order of equals is the kernel's."""
+    beams: dict[tuple[int, ...], tuple[float, float]] = {(): (1.0, 0.0)}
+    rows = np.where(probabilities > 0, probabilities, np.float32(0)).astype(np.float64)
+    exponent = 0
+    for row in rows:
+        best = [int(c) for c in top_k(row, min(beam_width + 1, len(row))) if c != blank][:beam_width]
+
+        def extended(prefix: tuple[int, ...], c: int, beams: Any = beams, row: Any = row) -> float:
+            in_blank, in_symbol = beams[prefix]
+            return float((in_blank if prefix[-1:] == (c,) else in_blank + in_symbol) * row[c])
+
+        offers: list[tuple[tuple[int, ...], float, float]] = []
+        for prefix, (in_blank, in_symbol) in beams.items():
+            symbol = in_symbol * row[prefix[-1]] if prefix else 0.0
+            if prefix and prefix[:-1] in beams:
+                symbol += extended(prefix[:-1], prefix[-1])
+            offers.append((prefix, (in_blank + in_symbol) * row[blank], symbol))
+        offers += [((*p, c), 0.0, extended(p, c)) for p in beams for c in best if (*p, c) not in beams]
+        offers = [offer for offer in offers if offer[1] + offer[2] > 0]
+        offers.sort(key=lambda offer: -(offer[1] + offer[2]))
+        if not offers:
+            return []
+        scale = math.frexp(offers[0][1] + offers[0][2])[1]
+        beams = {p: (math.ldexp(b, -scale), math.ldexp(s, -scale)) for p, b, s in offers[:beam_width]}
+        exponent += scale
+    found = [(np.array(p, np.int32), math.ldexp(b + s, exponent)) for p, (b, s) in beams.items()]
+    return found[:results]
+
+
+def segment(scores: npt.NDArray[Any], rect: tuple[int, int, int, int], out_size: tuple[int, int]) -> Array:
+    """Mask uint8 of (height, width, classes), by the rule of cpp/include/mobilekit/segment.h in its float32."""
+    x, y, width, height = rect
+    part = scores[y : y + height, x : x + width].astype(np.float32)
+    classes = np.maximum(best_class(part), 0)
+    top, bottom, down = _neighbours(height, out_size[0])
+    left, right, across = _neighbours(width, out_size[1])
+    mask = classes[np.ix_(top, left)]
+    agree = np.ones(out_size, bool)
+    for rows, columns in ((top, right), (bottom, left), (bottom, right)):
+        agree &= classes[np.ix_(rows, columns)] == mask
+    at_y, at_x = np.nonzero(~agree)
+    wy, wx = down[at_y, None], across[at_x, None]
+    with np.errstate(invalid="ignore", over="ignore"):
+        sides = [
+            part[top[at_y], columns[at_x]] * (1 - wy) + part[bottom[at_y], columns[at_x]] * wy
+            for columns in (left, right)
+        ]
+        blended = sides[0] * (1 - wx) + sides[1] * wx
+    if len(at_y):
+        mask[at_y, at_x] = np.where(np.isnan(blended), -np.inf, blended).argmax(axis=1)
+    return mask.astype(np.uint8)
+
+
+def _neighbours(size: int, count: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.float32]]:
+    at = np.clip((np.arange(count) + 0.5) * size / count - 0.5, 0, size - 1)
+    first = np.floor(at).astype(np.intp)
+    weight = (at - first).astype(np.float32)
+    return first, first + (weight > 0), weight
+
+
+def l2_normalize(x: npt.NDArray[Any], zero_point: int) -> npt.NDArray[np.float32]:
+    """x / |x| in float64; zeros stay zeros, anything infinite makes all NaN."""
+    values = x.astype(np.float64) - zero_point
+    with np.errstate(invalid="ignore"):
+        length = np.sqrt((values * values).sum())
+        if not np.isfinite(length):
+            return np.full(x.shape, np.nan, np.float32)
+        result: npt.NDArray[np.float32] = (values / (length or 1.0)).astype(np.float32)
+    return result
+
+
+def cosine(query: npt.NDArray[Any], q_zero: int, gallery: npt.NDArray[Any], g_zero: int) -> npt.NDArray[np.float32]:
+    """Cosines of one vector with the rows of a table, in float64; 0 where one of the two is zeros."""
+    a, rows = query.astype(np.float64) - q_zero, gallery.astype(np.float64) - g_zero
+    with np.errstate(invalid="ignore"):
+        dot, squares = rows @ a, (rows * rows).sum(axis=1)
+        lengths = np.sqrt((a * a).sum()) * np.sqrt(squares)
+        result = np.clip(dot / np.where(lengths == 0, 1.0, lengths), -1, 1)
+        result[(squares == 0) | ((a * a).sum() == 0)] = 0
+    narrowed: npt.NDArray[np.float32] = result.astype(np.float32)
+    return narrowed
