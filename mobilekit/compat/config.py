@@ -228,9 +228,10 @@ def line_of_key(text: str, where: Where) -> int:
     end = next((i for i in range(start + 1, len(lines)) if re.match(r"\s*\[\[?\s*[\w\"]", lines[i])), len(lines))
     if not where or "models" not in where:
         end = len(lines)  # Sub-tables such as [tool.mobilekit.min-coverage] follow.
-    for key in reversed(keys):
-        pattern = re.compile(rf"(^|[\s{{,.\[\"']){re.escape(key)}[\"']?\s*(=|\])")
-        for number in range(start, end):
-            if pattern.search(lines[number]):
-                return number + 1
-    return start + 1
+    found = None
+    for key in keys:  # from the outside in: a target is looked for from the line of its bar on
+        name = re.escape(key)
+        pattern = re.compile(rf"(^|[\s{{,.\"']){name}[\"']?\s*=|^\s*\[.*[.\"']{name}[\"']?\s*\]")
+        places = range(start if found is None else found, end)
+        found = next((number for number in places if pattern.search(lines[number])), found)
+    return (start if found is None else found) + 1

@@ -95,3 +95,10 @@ def test_lines_of_keys():
     assert line_of_key(text, ("models", 1, "targets")) == 17
     assert line_of_key(text, ("models", 0, "max-pieces", "nnapi")) == 13
     assert line_of_key(text, ("no-such",)) == 4
+
+
+def test_a_target_is_found_at_its_own_bar():
+    text = '[tool.mobilekit]\ntargets = ["gpu"]\nmax-pieces = { gpu = 3 }\nmin-coverage = { gpu = 95 }\n'
+    assert line_of_key(text, ("min-coverage", "gpu")) == 4
+    assert line_of_key(text, ("max-pieces", "gpu")) == 3
+    assert line_of_key("[tool.mobilekit]\n[tool.mobilekit.min-coverage]\ngpu = 95\n", ("min-coverage", "gpu")) == 3
