@@ -15,6 +15,7 @@ from mobilekit import runtime
 from mobilekit.conversion.verify import judge
 from mobilekit.errors import CaptureError, InputError
 from mobilekit.frontends.arrays import as_arrays
+from mobilekit.frontends.source import one_thread
 from mobilekit.graph import reader
 from mobilekit.graph.ir import Quantization
 from mobilekit.results import VerificationReport
@@ -32,7 +33,7 @@ def torch_reference(model: torch.nn.Module | ExportedProgram) -> Reference:
 
     def reference(call: Call) -> list[NDArray[Any]]:
         try:
-            with torch.no_grad():
+            with torch.no_grad(), one_thread():
                 result = runnable(*call)
         except Exception as error:  # forward may raise anything
             lines = str(error).strip().splitlines() or [""]
