@@ -332,6 +332,91 @@ def detection_rows(peers: ctypes.CDLL | None, rounds: int) -> list[dict[str, Any
     return rows
 
 
+def text_rows(peers: ctypes.CDLL | None, rounds: int) -> list[dict[str, Any]]:
+    """CTC greedy of 40 x 6625 probabilities (PaddleOCR's Chinese charset); the tensor is cold."""
+    rng = np.random.default_rng(5)
+    logits = rng.normal(0, 1, (40, 6625)).astype(np.float32)
+    logits[np.arange(40), np.where(rng.random(40) < 0.4, 0, rng.integers(1, 6625, 40))] += 12
+    table = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    frames = [np.roll(table, i, axis=0).copy() for i in range(RING_BYTES // table.nbytes + 1)]
+
+    def as_written(frame: np.ndarray, _: np.ndarray) -> Any:
+        """The shape of every OCR repository's decoder: argmax, max, a mask of repeats, the mean of what is kept."""
+        best, score = frame.argmax(axis=1), frame.max(axis=1)
+        kept, before = [], 0
+        for step, symbol in enumerate(best):
+            if symbol not in (0, before):
+                kept.append((int(symbol), float(score[step])))
+            before = symbol
+        return kept
+
+    def with_numpy(frame: np.ndarray, _: np.ndarray) -> Any:
+        best = frame.argmax(axis=1)
+        kept = np.flatnonzero((best != 0) & (best != np.concatenate([[0], best[:-1]])))
+        return best[kept], frame[kept, best[kept]]
+
+    contenders: dict[str, Contender] = {
+        "mobilekit": lambda frame, _: kernels.ctc_greedy(frame),
+        "numpy_as_written": as_written,
+        "library_numpy": with_numpy,
+    }
+    if peers is not None:
+        contenders["floor_read_tensor"] = lambda frame, _: peers.peer_read(pointer(frame), ctypes.c_int64(frame.nbytes))
+    raw = measure(contenders, frames, 8, rounds)
+    row = {"task": "ctc greedy 40x6625", "thread_cpu_ns": raw, "summary": summary(raw)}
+    print_row(row)
+    return [row]
+
+
+def segmentation_rows(peers: ctypes.CDLL | None, rounds: int) -> list[dict[str, Any]]:
+    """21 x 513 x 513 scores (DeepLab, Pascal VOC) -> mask of 1920 x 1080: resize, then argmax."""
+    rng = np.random.default_rng(6)
+    coarse = rng.normal(0, 4, (9, 9, 21)).astype(np.float32)  # regions of some 60 pixels, as a street or a table has
+    scores = np.stack([cv2.resize(coarse[:, :, c], (513, 513), interpolation=cv2.INTER_CUBIC) for c in range(21)], 2)
+    rows = []
+    for layout in ("nhwc", "nchw"):
+        output = np.ascontiguousarray(scores if layout == "nhwc" else scores.transpose(2, 0, 1))
+        frames = [output.copy() for _ in range(RING_BYTES // output.nbytes + 1)]
+        quantized = {f.ctypes.data: np.clip(np.rint(f * 8), -128, 127).astype(np.int8) for f in frames}
+        mask = np.empty((1080, 1920), np.uint8)
+
+        def planes(frame: np.ndarray, layout: str = layout) -> Any:
+            return [frame[:, :, c] if layout == "nhwc" else frame[c] for c in range(21)]
+
+        def as_written(frame: np.ndarray, _: np.ndarray) -> Any:
+            resized = np.stack([cv2.resize(plane, (1920, 1080)) for plane in planes(frame)])
+            return resized.argmax(axis=0).astype(np.uint8)
+
+        def running_max(frame: np.ndarray, _: np.ndarray) -> Any:
+            """OpenCV's best order: one class at a time, the largest so far kept."""
+            best = None
+            for c, plane in enumerate(planes(frame)):
+                resized = cv2.resize(plane, (1920, 1080))
+                if best is None:
+                    best, classes = resized, np.zeros(resized.shape, np.uint8)
+                    continue
+                above = cv2.compare(resized, best, cv2.CMP_GT)
+                cv2.max(best, resized, dst=best)
+                cv2.copyTo(np.full_like(classes, c), above, classes)
+            return classes
+
+        contenders: dict[str, Contender] = {
+            "mobilekit": lambda f, _, layout=layout, out=mask: kernels.segment(f, (1080, 1920), layout=layout, out=out),  # type: ignore[misc]
+            "mobilekit_int8": lambda f, _, layout=layout, out=mask, by=quantized: kernels.segment(  # type: ignore[misc]
+                by[f.ctypes.data], (1080, 1920), layout=layout, out=out
+            ),
+            "numpy_as_written": as_written,
+            "library_opencv_running_max": running_max,
+        }
+        if peers is not None:
+            contenders["floor_read_tensor"] = lambda f, _: peers.peer_read(pointer(f), ctypes.c_int64(f.nbytes))
+        raw = measure(contenders, frames, 8, max(5, rounds // 20))
+        task = f"segmentation 21x513x513 {layout} -> 1920x1080 mask"
+        rows.append({"task": task, "thread_cpu_ns": raw, "summary": summary(raw)})
+        print_row(rows[-1])
+    return rows
+
+
 def summary(raw: dict[str, list[int]]) -> dict[str, float]:
     """Medians in ms and ours against the others; names tell who is what: *_as_written, library_*, floor_*."""
     median = {name: float(np.median(values)) for name, values in raw.items()}
@@ -395,7 +480,13 @@ def main() -> None:
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "machine": facts,
         "kernels": kernels.describe(),
-        "rows": preprocess_rows(peers, args.rounds) + rgba_rows(args.rounds) + detection_rows(peers, args.rounds),
+        "rows": [
+            *preprocess_rows(peers, args.rounds),
+            *rgba_rows(args.rounds),
+            *detection_rows(peers, args.rounds),
+            *text_rows(peers, args.rounds),
+            *segmentation_rows(peers, args.rounds),
+        ],
     }
     args.output.parent.mkdir(parents=True, exist_ok=True)
     args.output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

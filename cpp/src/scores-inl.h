@@ -111,28 +111,36 @@ void divide(float* x, int32_t n, float by) {
   for (int32_t i = 0; i < n; ++i) x[i] = x[i] / by;
 }
 
-// One pass that finds the largest block, then a look into that block alone. 512 scores a block amortise folding the 64 lanes
-// (4 AVX-512, 8 AVX2 or 16 NEON registers: enough to hide the latency of max) and stay in the first-level cache.
+// One pass that finds the largest block, then a look into that block alone. Four vectors of 32 bytes hide the latency of max;
+// they are spelled out because compilers keep an array of lanes in memory. 512 scores a block amortise folding them.
 template <typename T>
 inline int32_t argmax(const T* scores, int32_t n, T lowest) {
-  constexpr int32_t kBlock = 512, kWide = 64;
+  typedef T Vector __attribute__((vector_size(32)));
+  constexpr int32_t kBlock = 512, kLanesOf = static_cast<int32_t>(32 / sizeof(T)), kStep = 4 * kLanesOf;
   T largest = lowest;
-  int32_t from = 0;  // where the scores are all `lowest`, the first of them is sought in all blocks
-  int32_t end = n;
+  int32_t from = 0, end = n;  // where the scores are all `lowest`, the first of them is sought everywhere
   for (int32_t first = 0; first < n; first += kBlock) {
     const int32_t stop = n - first < kBlock ? n : first + kBlock;
-    T lane[kWide];
-    for (T& x : lane) x = lowest;
+    T best = lowest;
     int32_t i = first;
-    for (; i + kWide <= stop; i += kWide) {
-      for (int32_t j = 0; j < kWide; ++j) lane[j] = scores[i + j] > lane[j] ? scores[i + j] : lane[j];
+    if (i + kStep <= stop) {
+      Vector a = Vector{} + lowest, b = a, c = a, d = a;
+      for (; i + kStep <= stop; i += kStep) {
+        Vector x[4];
+        memcpy(x, scores + i, sizeof x);
+        a = x[0] > a ? x[0] : a;
+        b = x[1] > b ? x[1] : b;
+        c = x[2] > c ? x[2] : c;
+        d = x[3] > d ? x[3] : d;
+      }
+      a = b > a ? b : a;
+      c = d > c ? d : c;
+      a = c > a ? c : a;
+      for (int32_t j = 0; j < kLanesOf; ++j) best = a[j] > best ? a[j] : best;
     }
-    for (int32_t j = 0; i + j < stop; ++j) lane[j] = scores[i + j] > lane[j] ? scores[i + j] : lane[j];
-    for (int32_t half = kWide / 2; half > 0; half /= 2) {
-      for (int32_t j = 0; j < half; ++j) lane[j] = lane[j + half] > lane[j] ? lane[j + half] : lane[j];
-    }
-    if (lane[0] > largest) {
-      largest = lane[0];
+    for (; i < stop; ++i) best = scores[i] > best ? scores[i] : best;
+    if (best > largest) {
+      largest = best;
       from = first;
       end = stop;
     }

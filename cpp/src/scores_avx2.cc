@@ -1,6 +1,8 @@
 // Top-k and softmax loops compiled for AVX2.
 #include "scores.h"
 
+#include <string.h>
+
 #include "bits.h"
 #include "target.h"
 

@@ -1,6 +1,8 @@
 // Top-k and softmax loops for the baseline of the compiler.
 #include "scores.h"
 
+#include <string.h>
+
 #include "bits.h"
 #include "target.h"
 

@@ -80,14 +80,11 @@ void blend_i8(float* dst, const int8_t* a, const int8_t* b, int64_t stride, int3
   blend(dst, a, b, stride, classes, weight);
 }
 
-int32_t blend_best(const float* a, const float* b, int32_t classes, float weight) {
-  const float rest = 1.0f - weight;
-  float score[kMaxClasses];
+int32_t best_of(float* scores, int32_t classes) {
   float largest = -__builtin_inff();
-  for (int32_t c = 0; c < classes; ++c) score[c] = a[c] * rest + b[c] * weight;
-  for (int32_t c = 0; c < classes; ++c) largest = score[c] > largest ? score[c] : largest;
-  for (int32_t c = 0; c < classes; ++c) {
-    if (score[c] == largest && largest > -__builtin_inff()) return c;
-  }
-  return 0;
+  for (int32_t c = 0; c < classes; ++c) scores[c] = scores[c] == scores[c] ? scores[c] : -__builtin_inff();
+  for (int32_t c = 0; c < classes; ++c) largest = scores[c] > largest ? scores[c] : largest;
+  int32_t c = 0;
+  while (scores[c] != largest) ++c;  // ends: the largest is one of them
+  return c;
 }

@@ -102,26 +102,50 @@ class Walk {
   void write_row(uint8_t* out, const Sample& row) {
     const uint8_t* const top = rows_[0].best;
     const uint8_t* const bottom = row.second == row.first ? top : rows_[1].best;
-    float left[kMaxClasses], right[kMaxClasses];
-    int32_t blended[2] = {-1, -1};  // the pixels in left and right: enlarging, several samples lie between the same two
-    for (int32_t x = 0; x < a_.out_width; ++x) {
+    for (int32_t x = 0; x < a_.out_width;) {
       const Sample& s = columns_[x];
       const int32_t i = s.first - a_.rect_x, j = s.second - a_.rect_x;
+      // Enlarging, several samples lie between the same two pixels: what these say is found once.
+      int32_t end = x + 1;
+      while (end < a_.out_width && columns_[end].first == s.first && columns_[end].second == s.second) ++end;
       const uint8_t best = top[i];
       if (best == top[j] && best == bottom[i] && best == bottom[j]) {
-        out[x] = best;
+        for (; x < end; ++x) out[x] = best;
         continue;
       }
-      if (blended[0] != i || blended[1] != j) {
-        blend_pixels(ops_, left, pixel(s.first, row.first), pixel(s.first, row.second), class_step_, a_.classes,
-                     row.weight);
-        blend_pixels(ops_, right, pixel(s.second, row.first), pixel(s.second, row.second), class_step_, a_.classes,
-                     row.weight);
-        blended[0] = i;
-        blended[1] = j;
+      float left[kMaxClasses], right[kMaxClasses];
+      const int32_t best_left = blend_column(left, s.first, row), best_right = blend_column(right, s.second, row);
+      if (best_left == best_right) {
+        for (; x < end; ++x) out[x] = static_cast<uint8_t>(best_left);
+        continue;
       }
-      out[x] = static_cast<uint8_t>(ops_.blend_best(left, right, a_.classes, s.weight));
+      // Two or three classes can still win: the others lie below one of these two at both ends.
+      int32_t candidates[kMaxClasses], n = 0;
+      const float left_of_right = left[best_right], right_of_left = right[best_left];
+      for (int32_t c = 0; c < a_.classes; ++c) {
+        candidates[n] = c;
+        n += (left[c] > left_of_right && right[c] > right_of_left) || c == best_left || c == best_right;
+      }
+      for (; x < end; ++x) {
+        const float weight = columns_[x].weight, rest = 1.0f - weight;
+        float largest = -__builtin_inff();
+        int32_t winner = candidates[0];
+        for (int32_t k = 0; k < n; ++k) {
+          const float score = left[candidates[k]] * rest + right[candidates[k]] * weight;
+          if (score > largest) {
+            largest = score;
+            winner = candidates[k];
+          }
+        }
+        out[x] = static_cast<uint8_t>(winner);
+      }
     }
+  }
+
+  // dst <- the scores at column x, between two rows; the best class there.
+  int32_t blend_column(float* dst, int32_t x, const Sample& row) const {
+    blend_pixels(ops_, dst, pixel(x, row.first), pixel(x, row.second), class_step_, a_.classes, row.weight);
+    return ops_.best_of(dst, a_.classes);
   }
 
   const mk_segment_args& a_;

@@ -15,8 +15,8 @@ struct SegmentOps {
   // dst[c] = a[c * stride] * (1 - weight) + b[c * stride] * weight.
   void (*blend_f32)(float* dst, const float* a, const float* b, int64_t stride, int32_t classes, float weight);
   void (*blend_i8)(float* dst, const int8_t* a, const int8_t* b, int64_t stride, int32_t classes, float weight);
-  // Index of the largest a[c] * (1 - weight) + b[c] * weight, the lowest of equals.
-  int32_t (*blend_best)(const float* a, const float* b, int32_t classes, float weight);
+  // NaN becomes -inf; returns the lowest index of the largest.
+  int32_t (*best_of)(float* scores, int32_t classes);
 };
 
 extern const SegmentOps kSegmentOpsScalar;

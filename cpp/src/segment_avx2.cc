@@ -10,7 +10,7 @@ namespace {
 #include "segment-inl.h"
 }  // namespace
 
-const SegmentOps kSegmentOpsAvx2 = {best_f32, best_i8, blend_f32, blend_i8, blend_best};
+const SegmentOps kSegmentOpsAvx2 = {best_f32, best_i8, blend_f32, blend_i8, best_of};
 
 }  // namespace mobilekit
 MK_END_TARGET

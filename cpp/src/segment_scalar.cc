@@ -6,6 +6,6 @@ namespace {
 #include "segment-inl.h"
 }  // namespace
 
-const SegmentOps kSegmentOpsScalar = {best_f32, best_i8, blend_f32, blend_i8, blend_best};
+const SegmentOps kSegmentOpsScalar = {best_f32, best_i8, blend_f32, blend_i8, best_of};
 
 }  // namespace mobilekit

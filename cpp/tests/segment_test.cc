@@ -48,10 +48,18 @@ uint8_t truth(const mk_segment_args& a, int x, int y) {
     for (const int py : ys) agree &= corner == best([&](int c) { return score(px, py, c); });
   }
   if (agree) return uint8_t(corner);
+  const auto side = [&](int px, int c) {
+    const float v = score(px, ys[0], c) * (1 - wy) + score(px, ys[1], c) * wy;
+    return std::isnan(v) ? -INFINITY : v;
+  };
+  const auto left = [&](int c) { return side(xs[0], c); };
+  const auto right = [&](int c) { return side(xs[1], c); };
+  const int best_left = best(left), best_right = best(right);
+  if (best_left == best_right) return uint8_t(best_left);
   return uint8_t(best([&](int c) {
-    const float left = score(xs[0], ys[0], c) * (1 - wy) + score(xs[0], ys[1], c) * wy;
-    const float right = score(xs[1], ys[0], c) * (1 - wy) + score(xs[1], ys[1], c) * wy;
-    return left * (1 - wx) + right * wx;
+    const bool competes = c == best_left || c == best_right ||
+                          (left(c) > left(best_right) && right(c) > right(best_left));
+    return competes ? left(c) * (1 - wx) + right(c) * wx : -INFINITY;
   }));
 }
 

@@ -317,9 +317,17 @@ def segment(scores: npt.NDArray[Any], rect: tuple[int, int, int, int], out_size:
             part[top[at_y], columns[at_x]] * (1 - wy) + part[bottom[at_y], columns[at_x]] * wy
             for columns in (left, right)
         ]
-        blended = sides[0] * (1 - wx) + sides[1] * wx
+        ends = [np.where(np.isnan(side), -np.inf, side).astype(np.float32) for side in sides]
+        blended = ends[0] * (1 - wx) + ends[1] * wx
     if len(at_y):
-        mask[at_y, at_x] = np.where(np.isnan(blended), -np.inf, blended).argmax(axis=1)
+        best = [end.argmax(axis=1)[:, None] for end in ends]
+        own = (np.arange(scores.shape[2]) == best[0]) | (np.arange(scores.shape[2]) == best[1])
+        above = [end > np.take_along_axis(end, other, axis=1) for end, other in zip(ends, best[::-1], strict=True)]
+        compete = own | (above[0] & above[1])
+        scored = np.where(compete & ~np.isnan(blended), blended, -np.inf)
+        # Where nothing is above -inf, the lowest of those that compete.
+        winner = np.where(np.isneginf(scored).all(axis=1), compete.argmax(axis=1), scored.argmax(axis=1))
+        mask[at_y, at_x] = np.where(best[0] == best[1], best[0], winner[:, None])[:, 0]
     return mask.astype(np.uint8)
 
 

@@ -13,10 +13,12 @@ extern "C" {
 //
 // Sample positions are those of half-pixel centres: source = rect_y + (y + 0.5) * rect_height / out_height - 0.5, clamped to
 // the rectangle, in float64. Where the four source pixels around a sample have the same best class, that is its class: no
-// weighted mean can make another score larger (within rounding). Elsewhere every class is interpolated in float32, columns of
-// a pixel pair first:  left = a * (1 - wy) + b * wy, likewise right, score = left * (1 - wx) + right * wx,  and the largest
-// wins. A neighbour of weight 0 is left out. Of equal scores the lower class wins; NaN loses to every number; class 0 where
-// there is nothing else.
+// weighted mean can make another score larger (within rounding). Elsewhere columns come first, every class in float32:
+//     left = a * (1 - wy) + b * wy,  likewise right,  NaN as -inf;  where both have the same best class, that is it.
+// Of the rest, the best class of either side and those that are above both of these at the other's side compete:
+//     score = left * (1 - wx) + right * wx,  the largest wins.
+// A neighbour of weight 0 is left out. Of equal scores the lower class wins; NaN loses to every number; class 0 where there
+// is nothing else.
 // int8 scores are read as they are: scale and zero point of a tensor do not change which class is largest.
 typedef struct mk_segment_args {
   const void* data;
