@@ -1,6 +1,8 @@
 // Segmentation: arguments, geometry, and the walk over the rows of the mask.
 #include "segment.h"
 
+#include <string.h>
+
 #include "mobilekit/segment.h"
 #include "scratch.h"
 
@@ -27,15 +29,26 @@ struct ClassRow {
   uint8_t* best;  // index 0 is rect_x
 };
 
+// Samples begin .. (begin of the next) - 1 of a row lie between the same two columns: what these say is found once.
+struct Pair {
+  int32_t first, second, begin;
+};
+
+constexpr int16_t kMixed = -1;  // the four pixels around a sample do not agree on a class
+
 struct Space {
   uint8_t* rows[2];
   Sample* columns;
+  Pair* pairs;
+  int16_t* agreed;  // of each pair: the class, or kMixed
 };
 
 Space take_space(Scratch& scratch, const mk_segment_args& a) {
   Space space;
   for (uint8_t*& row : space.rows) row = scratch.take<uint8_t>(a.rect_width);
   space.columns = scratch.take<Sample>(a.out_width);
+  space.pairs = scratch.take<Pair>(int64_t{a.out_width} + 1);
+  space.agreed = scratch.take<int16_t>(a.out_width);
   return space;
 }
 
@@ -63,12 +76,22 @@ template <typename T>
 class Walk {
  public:
   Walk(const mk_segment_args& args, const Space& space)
-      : a_(args), data_(static_cast<const T*>(args.data)), columns_(space.columns), ops_(segment_ops()) {
+      : a_(args),
+        data_(static_cast<const T*>(args.data)),
+        columns_(space.columns),
+        pairs_(space.pairs),
+        agreed_(space.agreed),
+        ops_(segment_ops()) {
     const bool nhwc = a_.layout == MK_LAYOUT_NHWC;
     pixel_step_ = nhwc ? a_.classes : 1;
     class_step_ = nhwc ? 1 : int64_t{a_.width} * a_.height;
     for (int i = 0; i < 2; ++i) rows_[i] = {-1, space.rows[i]};
-    for (int32_t x = 0; x < a_.out_width; ++x) columns_[x] = sample_of(a_.rect_x, a_.rect_width, a_.out_width, x);
+    for (int32_t x = 0; x < a_.out_width; ++x) {
+      const Sample s = columns_[x] = sample_of(a_.rect_x, a_.rect_width, a_.out_width, x);
+      const bool same = x > 0 && s.first == columns_[x - 1].first && s.second == columns_[x - 1].second;
+      if (!same) pairs_[pair_count_++] = {s.first, s.second, x};
+    }
+    pairs_[pair_count_].begin = a_.out_width;
   }
 
   void run(int32_t first_row, int32_t end_row) {
@@ -100,45 +123,61 @@ class Walk {
   const T* pixel(int32_t x, int32_t y) const { return data_ + (int64_t{y} * a_.width + x) * pixel_step_; }
 
   void write_row(uint8_t* out, const Sample& row) {
+    find_agreement(row.first, row.second);
+    for (int32_t p = 0; p < pair_count_;) {
+      if (agreed_[p] == kMixed) {
+        write_mixed(out, pairs_[p], pairs_[p + 1].begin, row);
+        ++p;
+        continue;
+      }
+      int32_t end = p + 1;
+      while (end < pair_count_ && agreed_[end] == agreed_[p]) ++end;
+      const int32_t begin = pairs_[p].begin;
+      memset(out + begin, agreed_[p], static_cast<size_t>(pairs_[end].begin - begin));
+      p = end;
+    }
+  }
+
+  void find_agreement(int32_t first, int32_t second) {
+    if (agreed_at_[0] == first && agreed_at_[1] == second) return;
+    agreed_at_[0] = first;
+    agreed_at_[1] = second;
     const uint8_t* const top = rows_[0].best;
-    const uint8_t* const bottom = row.second == row.first ? top : rows_[1].best;
-    for (int32_t x = 0; x < a_.out_width;) {
-      const Sample& s = columns_[x];
-      const int32_t i = s.first - a_.rect_x, j = s.second - a_.rect_x;
-      // Enlarging, several samples lie between the same two pixels: what these say is found once.
-      int32_t end = x + 1;
-      while (end < a_.out_width && columns_[end].first == s.first && columns_[end].second == s.second) ++end;
-      const uint8_t best = top[i];
-      if (best == top[j] && best == bottom[i] && best == bottom[j]) {
-        for (; x < end; ++x) out[x] = best;
-        continue;
-      }
-      float left[kMaxClasses], right[kMaxClasses];
-      const int32_t best_left = blend_column(left, s.first, row), best_right = blend_column(right, s.second, row);
-      if (best_left == best_right) {
-        for (; x < end; ++x) out[x] = static_cast<uint8_t>(best_left);
-        continue;
-      }
-      // Two or three classes can still win: the others lie below one of these two at both ends.
-      int32_t candidates[kMaxClasses], n = 0;
-      const float left_of_right = left[best_right], right_of_left = right[best_left];
-      for (int32_t c = 0; c < a_.classes; ++c) {
-        candidates[n] = c;
-        n += (left[c] > left_of_right && right[c] > right_of_left) || c == best_left || c == best_right;
-      }
-      for (; x < end; ++x) {
-        const float weight = columns_[x].weight, rest = 1.0f - weight;
-        float largest = -__builtin_inff();
-        int32_t winner = candidates[0];
-        for (int32_t k = 0; k < n; ++k) {
-          const float score = left[candidates[k]] * rest + right[candidates[k]] * weight;
-          if (score > largest) {
-            largest = score;
-            winner = candidates[k];
-          }
+    const uint8_t* const bottom = second == first ? top : rows_[1].best;
+    for (int32_t p = 0; p < pair_count_; ++p) {
+      const int32_t i = pairs_[p].first - a_.rect_x, j = pairs_[p].second - a_.rect_x;
+      const bool agree = (top[i] == top[j]) & (top[i] == bottom[i]) & (top[i] == bottom[j]);
+      agreed_[p] = agree ? top[i] : kMixed;
+    }
+  }
+
+  // The samples of a pair whose pixels do not agree.
+  void write_mixed(uint8_t* out, const Pair& pair, int32_t end, const Sample& row) const {
+    float left[kMaxClasses], right[kMaxClasses];
+    const int32_t best_left = blend_column(left, pair.first, row), best_right = blend_column(right, pair.second, row);
+    if (best_left == best_right) {
+      memset(out + pair.begin, best_left, static_cast<size_t>(end - pair.begin));
+      return;
+    }
+    // Two or three classes can still win: the others lie below one of these two at both ends.
+    int32_t candidates[kMaxClasses], n = 0;
+    const float left_of_right = left[best_right], right_of_left = right[best_left];
+    for (int32_t c = 0; c < a_.classes; ++c) {
+      candidates[n] = c;
+      n += (left[c] > left_of_right && right[c] > right_of_left) || c == best_left || c == best_right;
+    }
+    for (int32_t x = pair.begin; x < end; ++x) {
+      const float weight = columns_[x].weight, rest = 1.0f - weight;
+      float largest = -__builtin_inff();
+      int32_t winner = candidates[0];
+      for (int32_t k = 0; k < n; ++k) {
+        const float score = left[candidates[k]] * rest + right[candidates[k]] * weight;
+        if (score > largest) {
+          largest = score;
+          winner = candidates[k];
         }
-        out[x] = static_cast<uint8_t>(winner);
       }
+      out[x] = static_cast<uint8_t>(winner);
     }
   }
 
@@ -151,6 +190,10 @@ class Walk {
   const mk_segment_args& a_;
   const T* const data_;
   Sample* const columns_;
+  Pair* const pairs_;
+  int16_t* const agreed_;
+  int32_t pair_count_ = 0;
+  int32_t agreed_at_[2] = {-1, -1};  // the rows that agreed_ is about
   const SegmentOps& ops_;
   int64_t pixel_step_, class_step_;
   ClassRow rows_[2];
