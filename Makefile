@@ -110,7 +110,7 @@ lock: .venv/.made ## Resolve the newest packages again into constraints/*.txt
 .PHONY: clean
 clean: ## Remove build outputs and caches; the environments stay
 	rm -rf build dist site out *.egg-info mobilekit/*.so .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find mobilekit tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +
+	find mobilekit tests benchmarks examples tools -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -f .venv/.project .venv-classic/.project
 
 .PHONY: distclean
