@@ -10,7 +10,6 @@ import android.os.Bundle
 import android.util.Size
 import android.view.Choreographer
 import android.view.Display as SystemDisplay
-import android.view.Surface
 import android.view.SurfaceHolder
 import android.view.SurfaceView
 import android.view.View
@@ -40,7 +39,7 @@ class MainActivity : Activity(), SurfaceHolder.Callback, Choreographer.FrameCall
     private var facing = Facing.BACK
     private var wish = Backend.CPU
     private var resumed = false
-    private var surface: Surface? = null
+    private var surfaced = false
     private var asked = false
     private var fixed: Size? = null
 
@@ -106,12 +105,12 @@ class MainActivity : Activity(), SurfaceHolder.Callback, Choreographer.FrameCall
     override fun surfaceCreated(holder: SurfaceHolder) = Unit
 
     override fun surfaceChanged(holder: SurfaceHolder, format: Int, width: Int, height: Int) {
-        surface = holder.surface
+        surfaced = true
         update()
     }
 
     override fun surfaceDestroyed(holder: SurfaceHolder) {
-        surface = null
+        surfaced = false
         fixed = null
         update()
     }
@@ -145,18 +144,17 @@ class MainActivity : Activity(), SurfaceHolder.Callback, Choreographer.FrameCall
     /** Starts or stops, as the three conditions say. */
     private fun update() {
         val model = this.model ?: return // the message says why there is none
-        val surface = this.surface
         if (!allowed()) {
             stop()
             say(getString(R.string.permission))
-        } else if (resumed && surface != null) {
-            if (session == null) start(model, surface)
+        } else if (resumed && surfaced) {
+            if (session == null) start(model)
         } else {
             stop()
         }
     }
 
-    private fun start(model: Model, surface: Surface) {
+    private fun start(model: Model) {
         try {
             val source = Wiring.frameSource(this, facing, WANTED, null, displayDegrees())
             if (!fitted(source.facts)) return // the surface comes back in the right size
@@ -170,7 +168,7 @@ class MainActivity : Activity(), SurfaceHolder.Callback, Choreographer.FrameCall
             refreshHz = systemDisplay().refreshRate.toDouble()
             meter.clear()
             say(null)
-            session = Session(source, runner, pipeline, surface).also { it.start() }
+            session = Session(source, runner, pipeline, preview.holder.surface).also { it.start() }
             Choreographer.getInstance().postFrameCallback(this)
         } catch (error: ModelException) {
             say(error.message)
