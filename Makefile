@@ -31,6 +31,10 @@ demo: .venv/.project ## MobileNetV2 from PyTorch to a verified int8 file, timed 
 .PHONY: install
 install: .venv/.project ## What the demo needs: .venv with mobilekit, its extension, photos and weights
 
+.PHONY: apk
+apk: .venv/.project ## The Android demo: android_demo/build/mobilekit-demo.apk (needs Java 17, Maven, clang and lld)
+	$(BIN)/python android_demo/build.py
+
 ##@ Check
 
 TEST_STEPS := install-dev lint types docs test-cpp test-arm classic test-python test-reference test-classic

@@ -1,0 +1,220 @@
+"""The app's Kotlin on this machine's JVM: the same bytes as Python, no object a frame, the activities under Robolectric."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mobilekit.bench import schema
+from mobilekit.bench.accounting import FrameTimes, Recording, account
+from mobilekit.bench.camera import CameraModel
+from mobilekit.bench.display import DisplayModel
+from mobilekit.kernels import Image, Preprocessor
+from mobilekit.sidecar import AffineSpec, ClassificationSpec, PreprocessSpec, Sidecar, TensorSpec
+from mobilekit.tasks.classification import Postprocess
+from tests.android.support import module, need
+
+pytestmark = pytest.mark.slow
+
+JAVA = {"java": "openjdk-17-jdk-headless", "javac": "openjdk-17-jdk-headless", "mvn": "maven", "g++": "g++"}
+
+
+def tensor(name: str, shape: tuple[int, ...], dtype: str, quantization: AffineSpec | None) -> TensorSpec:
+    return TensorSpec(
+        name=name, shape=shape, dtype=dtype, quantization=quantization, model_shape=shape, model_dtype="float32",
+        order=tuple(range(len(shape))),
+    )  # fmt: skip
+
+
+def sidecar(preprocess: PreprocessSpec, dtype: str = "int8", layout: str = "nhwc", **rest: Any) -> Sidecar:
+    depth = 1 if preprocess.channels == "gray" else 3
+    size = (preprocess.height, preprocess.width)
+    shape = (1, *size, depth) if layout == "nhwc" else (1, depth, *size)
+    affine = AffineSpec(scale=0.0186584, zero_point=-14) if dtype == "int8" else None
+    values: dict[str, Any] = {
+        "model": "net", "mobilekit_version": "0.1.0", "sha256": "0" * 64, "min_runtime_version": "2.3.0", "quantize": "int8",
+        "inputs": (tensor("in", shape, dtype, affine),),
+        "outputs": (tensor("out", (1, 10), "int8", AffineSpec(scale=0.1, zero_point=3)),),
+        "preprocess": preprocess, "postprocess": ClassificationSpec(k=5), **rest,
+    }  # fmt: skip
+    return Sidecar(**values)
+
+
+IMAGENET = {"mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)}
+SIDECARS = {
+    "imagenet": sidecar(PreprocessSpec(height=37, width=53, fit="center_crop", crop_fraction=0.875, **IMAGENET)),
+    "letterbox": sidecar(PreprocessSpec(height=33, width=64, fit="letterbox", channels="bgr", mean=(0.0,), std=(255.0,)), "float32"),
+    "pad-right": sidecar(PreprocessSpec(height=16, width=90, fit="pad_right", channels="gray", mean=(127.5,), std=(127.5,)), "float32"),
+    "area": sidecar(PreprocessSpec(height=19, width=17, filter="area", mean=(127.5,), std=(127.5,)), "int8", "nchw"),
+    "bicubic": sidecar(PreprocessSpec(height=21, width=23, filter="bicubic", mean=(0.0,), std=(1.0,)), "float32", "nchw"),
+    "nearest": sidecar(PreprocessSpec(height=20, width=30, filter="nearest", pad_value=7, fit="letterbox", mean=(1.0, 2.0, 3.0), std=(2.0,))),
+}  # fmt: skip
+
+
+def frames() -> list[dict[str, Any]]:
+    """Strange ones: odd sizes, padded rows, every order of the planes, every rotation, addresses off by one."""
+    rng = np.random.default_rng(5)
+    found = []
+    for index, (name, document) in enumerate((n, s) for n, s in SIDECARS.items() for _ in range(6)):
+        width, height = ((64, 48), (65, 33), (33, 65), (2, 2), (127, 90), (90, 127))[index % 6]
+        pad, step, rotation = (0, 3, 16)[index % 3], 1 + index % 2, (0, 90, 180, 270)[index % 4]
+        columns, rows = (width + 1) // 2, (height + 1) // 2
+        y = rng.integers(0, 256, (height - 1) * (width + pad) + width, dtype=np.uint8)
+        if step == 2:  # NV12 or NV21: the second of the pair begins a byte later and ends where the memory ends
+            stride = 2 * columns + pad
+            pair = rng.integers(0, 256, (rows - 1) * stride + 2 * columns, dtype=np.uint8)
+            u, v = (pair, pair[1:]) if index % 4 == 1 else (pair[1:], pair)
+        else:
+            stride = columns + pad
+            u, v = (rng.integers(0, 256, (rows - 1) * stride + columns, dtype=np.uint8) for _ in range(2))
+        image = Image("yuv420", width, height, (y, u, v), (width + pad, stride, stride), step)
+        found.append({"name": f"{index}-{name}", "sidecar": document, "image": image, "rotation": rotation, "offset": index % 3})
+    return found
+
+
+def expected_tensor(case: dict[str, Any]) -> bytes:
+    document: Sidecar = case["sidecar"]
+    spec, stored = document.preprocess, document.inputs[0]
+    assert spec is not None
+    q = stored.quantization
+    layout = "nhwc" if stored.shape[1:3] == (spec.height, spec.width) else "nchw"
+    run = Preprocessor(
+        (spec.height, spec.width), rotation=case["rotation"], fit=spec.fit.replace("_", "-"), crop_fraction=spec.crop_fraction,
+        pad_level=spec.pad_value, filter=spec.filter, channels=spec.channels, mean=spec.mean, std=spec.std,
+        scale=q.scale if q else None, zero_point=q.zero_point if q else 0, dtype=stored.dtype, layout=layout,
+    )  # fmt: skip
+    return run(case["image"]).tobytes()
+
+
+def scores() -> list[tuple[str, Sidecar, np.ndarray]]:
+    rng = np.random.default_rng(6)
+    labels = tuple(f"label {i}" for i in range(1000))
+    found = []
+    for name, dtype, classes, k, softmax in (
+        ("int8", "int8", 1000, 5, True), ("ties", "int8", 10, 10, True), ("plain", "int8", 33, 3, False),
+        ("float", "float32", 1000, 5, True), ("one", "float32", 1, 5, True),
+    ):  # fmt: skip
+        affine = AffineSpec(scale=0.0713, zero_point=-11) if dtype == "int8" else None
+        values = rng.integers(-128, 128, classes).astype(np.int8) if dtype == "int8" else rng.normal(0, 5, classes).astype(np.float32)
+        if name == "ties":
+            values[:] = 4
+        found.append((name, sidecar(
+            SIDECARS["imagenet"].preprocess, outputs=(tensor("out", (1, classes), dtype, affine),),  # type: ignore[arg-type]
+            postprocess=ClassificationSpec(k=k, softmax=softmax), labels=labels if classes == 1000 else None,
+        ), values))  # fmt: skip
+    return found
+
+
+CAMERA = CameraModel("test", 10.0, 20.0, 15.0, "", "", "")
+
+
+def recording() -> tuple[Recording, DisplayModel, list[list[int]]]:
+    """300 frames at 29.97 fps, one in nine stalled; some of them never taken."""
+    rng = np.random.default_rng(7)
+    base = 5_000_000_000
+    due = [base + round(k * 1e9 / 29.97) for k in range(300)]
+    free, times, rows = 0, [], []
+    display = DisplayModel(60.0, base + 1_234_567)
+    for k, at in enumerate(due):
+        taken = max(at + 50_000, free)
+        if k + 1 < len(due) and taken > due[k + 1]:
+            continue
+        work = 22_000_000 + int(rng.integers(0, 3_000_000)) + (90_000_000 if k % 9 == 8 else 0)
+        free = taken + work
+        times.append(FrameTimes(k, at, taken, taken + 1_000_000, free - 200_000, free))
+        t = times[-1]
+        sensor = at - CAMERA.sensor_to_due_ns
+        rows.append([sensor, t.due_ns, t.taken_ns, t.preprocessed_ns, t.inferred_ns, t.postprocessed_ns, free + display.draw_ns])
+    return Recording(tuple(times), tuple(due), due[10], due[290]), display, rows
+
+
+BAD_SIDECARS = {
+    "not json": "model.json is not JSON",
+    '{"version": 2}': "model.json has version 2, this app reads 1: install a newer app",
+    '{"version": 1, "mood": 3}': "model.json: mood: no such field",
+}
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    need(JAVA)
+    jvm = module("jvm")
+    folder = tmp_path_factory.mktemp("jvm")
+    cases: dict[str, Any] = {"frames": [], "scores": [], "sidecars": list(BAD_SIDECARS)}
+    for case in frames():
+        image = case["image"]
+        for index, plane in enumerate(image.planes):
+            (folder / f"{case['name']}.plane{index}").write_bytes(plane.tobytes())
+        cases["frames"].append({
+            "name": case["name"], "sidecar": case["sidecar"].to_json(), "width": image.width, "height": image.height,
+            "row_strides": image.row_strides, "chroma_pixel_stride": image.chroma_pixel_stride, "rotation": case["rotation"],
+            "offset": case["offset"],
+        })  # fmt: skip
+    for name, document, values in scores():
+        (folder / f"{name}.scores").write_bytes(values.tobytes())
+        cases["scores"].append({"name": name, "sidecar": document.to_json()})
+    run, display, rows = recording()
+    cases["accounts"] = [{
+        "frames": rows, "due": run.due_ns, "exposure": 10_000_000, "skew": 20_000_000, "refresh_hz": 60.0,
+        "phase": display.phase_ns, "start": run.start_ns, "end": run.end_ns,
+    }]  # fmt: skip
+    cases["allocation"] = {"sidecar": sidecar(PreprocessSpec(height=224, width=224, fit="center_crop", crop_fraction=0.875, **IMAGENET)).to_json()}
+    (folder / "cases.json").write_text(json.dumps(cases))
+    status, said = jvm.java("dev.mobilekit.demo.HostCheckKt", str(folder))
+    assert status == 0, said
+    return {"folder": folder, **json.loads((folder / "answers.json").read_text())}
+
+
+def test_frames_give_the_bytes_of_python(answers: dict[str, Any]) -> None:
+    cases = frames()
+    assert len(cases) == len(answers["frames"]) == 36
+    for case, answer in zip(cases, answers["frames"], strict=True):
+        assert answer == {}, case["name"]
+        assert (answers["folder"] / f"{case['name']}.tensor").read_bytes() == expected_tensor(case), case["name"]
+
+
+def test_scores_give_the_answers_of_python(answers: dict[str, Any]) -> None:
+    for (name, document, values), answer in zip(scores(), answers["scores"], strict=True):
+        expected = Postprocess.from_sidecar(document)(values)
+        assert answer["indices"] == [a.index for a in expected], name
+        assert answer["bits"] == [struct.unpack("<i", struct.pack("<f", a.score))[0] for a in expected], name
+        assert answer["labels"] == [a.label for a in expected], name
+
+
+def test_accounts_as_python_does(answers: dict[str, Any]) -> None:
+    run, display, _ = recording()
+    expected, (answer,) = account(run, CAMERA, display), answers["accounts"]
+    assert answer["delivered"] == list(expected.delivered.values_ms)
+    assert answer["age"] == list(expected.age.values_ms)
+    assert answer["stages"] == {stage.name: list(stage.summary.values_ms) for stage in expected.stages}
+    assert answer["p99"] == expected.delivered.p99_ms
+    counts = [expected.frames_due, expected.frames_delivered, expected.frames_overwritten, expected.frames_superseded]
+    assert answer["counts"] == counts
+    # Sums in another order: a few units in the last of 53 bits.
+    for name, value in (("stdev", expected.delivered.stdev_ms), ("mean", expected.delivered.mean_ms),
+                        ("dropped", expected.dropped_percent), ("jank", expected.jank_percent), ("fps", expected.result_fps),
+                        ("drift", expected.drift_percent)):  # fmt: skip
+        assert answer[name] == pytest.approx(value, rel=1e-12), name
+
+
+def test_a_frame_costs_no_object(answers: dict[str, Any]) -> None:
+    allocated = answers["allocated"]
+    assert allocated["closed"] == 2200
+    # The control run keeps an array of 24 bytes a frame: the counter counts.
+    assert allocated["control_bytes"] >= 24 * allocated["frames"]
+    assert allocated["bytes"] == 0
+
+
+def test_a_call_costs_little(answers: dict[str, Any]) -> None:
+    """Six buffers into native code and back: seen 0.1 to 0.2 us. 5 us leave room for a busy machine, and are 1/1000 of a frame."""
+    assert 0 < answers["call_ns"] < 5000
+
+
+def test_bad_sidecars_are_named(answers: dict[str, Any]) -> None:
+    for said, expected in zip(answers["sidecars"], BAD_SIDECARS.values(), strict=True):
+        assert said.startswith(expected)
