@@ -182,24 +182,30 @@ def test_scores_give_the_answers_of_python(answers: dict[str, Any]) -> None:
     for (name, document, values), answer in zip(scores(), answers["scores"], strict=True):
         expected = Postprocess.from_sidecar(document)(values)
         assert answer["indices"] == [a.index for a in expected], name
-        assert answer["bits"] == [struct.unpack("<i", struct.pack("<f", a.score))[0] for a in expected], name
+        assert answer["bits"] == [struct.unpack("<i", struct.pack("<f", a.probability))[0] for a in expected], name
         assert answer["labels"] == [a.label for a in expected], name
 
 
 def test_accounts_as_python_does(answers: dict[str, Any]) -> None:
     run, display, _ = recording()
     expected, (answer,) = account(run, CAMERA, display), answers["accounts"]
-    assert answer["delivered"] == list(expected.delivered.values_ms)
-    assert answer["age"] == list(expected.age.values_ms)
-    assert answer["stages"] == {stage.name: list(stage.summary.values_ms) for stage in expected.stages}
-    assert answer["p99"] == expected.delivered.p99_ms
+    # Both round to 0.1 us; of a tie (times are whole ns) one may go up where the other goes down.
+    def tie(values: Any) -> Any:
+        return pytest.approx(values, rel=0, abs=1.001e-4)
+
+    assert answer["delivered"] == tie(list(expected.delivered.values_ms))
+    assert answer["age"] == tie(list(expected.age.values_ms))
+    assert list(answer["stages"]) == [stage.name for stage in expected.stages]
+    for stage in expected.stages:
+        assert answer["stages"][stage.name] == tie(list(stage.summary.values_ms)), stage.name
+    assert answer["p99"] == tie(expected.delivered.p99_ms)
     counts = [expected.frames_due, expected.frames_delivered, expected.frames_overwritten, expected.frames_superseded]
     assert answer["counts"] == counts
-    # Sums in another order: a few units in the last of 53 bits.
+    # Sums of 200 such values, and of medians: 0.1 us in some 100 ms.
     for name, value in (("stdev", expected.delivered.stdev_ms), ("mean", expected.delivered.mean_ms),
                         ("dropped", expected.dropped_percent), ("jank", expected.jank_percent), ("fps", expected.result_fps),
                         ("drift", expected.drift_percent)):  # fmt: skip
-        assert answer[name] == pytest.approx(value, rel=1e-12), name
+        assert answer[name] == pytest.approx(value, rel=1e-6), name
 
 
 def test_a_frame_costs_no_object(answers: dict[str, Any]) -> None:
