@@ -81,6 +81,14 @@ _MOVES_INT8 = OpRule(sharing="output_takes_input", dtypes=_INT8)
 _MIXES = OpRule(sharing="inputs_take_output")
 _MIXES_INT8 = OpRule(sharing="inputs_take_output", dtypes=_INT8)
 
+
+def _unsafe_comparison(op: Op) -> str | None:
+    """TFLITE_CHECK in QuantizeMultiplierSmallerThanOneExp, which Prepare reaches with the scale itself."""
+    return "its int8 kernel ends the whole process when a scale is one or more, which a range beyond 255 needs"
+
+
+_COMPARISON = OpRule(dtypes=_INT8, check=_unsafe_comparison)
+
 RULES: dict[str, OpRule] = {
     # Weights.
     "CONV_2D": _weighted(weight=1, axis=0, bias=2),
@@ -152,6 +160,6 @@ RULES: dict[str, OpRule] = {
     **dict.fromkeys(("CONCATENATION", "PACK", "PADV2", "MAXIMUM", "MINIMUM", "SELECT", "SELECT_V2"), _MIXES),
     # Integers or truth values come out; the inputs each have their own scale.
     **dict.fromkeys(("ARG_MAX", "ARG_MIN"), _FREE_INT8),
-    **dict.fromkeys(("EQUAL", "NOT_EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL"), _FREE_INT8),
+    **dict.fromkeys(("EQUAL", "NOT_EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL"), _COMPARISON),
     "SHAPE": _FREE,
 }

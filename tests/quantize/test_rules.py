@@ -86,7 +86,7 @@ def quantized(graph, data, dtype="int8"):
 
 def _supported(name, dtype):
     ops = prepare(CASES[name]()).ops
-    return all(op.kind in RULES and dtype in RULES[op.kind].dtypes for op in ops)
+    return all(op.kind in RULES and dtype in RULES[op.kind].dtypes and RULES[op.kind].check(op) is None for op in ops)
 
 
 def _skip_if_old(kind, dtype):
@@ -150,3 +150,13 @@ def test_the_bound_holds_for_any_range(seed, magnitude, offset, name):
     result = quantized(graph, data)
     for delegate in ("reference", "xnnpack"):
         assert worst_error(graph, result.graph, data, delegate) <= 1.0
+
+
+@pytest.mark.parametrize("kind", ["EQUAL", "NOT_EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL"])
+def test_comparisons_stay_in_float_since_a_wide_range_would_end_the_process(kind):
+    graph = CASES[kind]()
+    data = [[400 * array for array in sample] for sample in data_for(kind, graph)]
+    result = quantized(graph, data)
+    assert [island.kind for island in result.float_islands] == [kind]
+    assert "ends the whole process" in result.float_islands[0].reason
+    runtime.Interpreter(write(result.graph), delegate="reference").invoke()
