@@ -31,16 +31,16 @@ def tensor(name: str, shape: tuple[int, ...], dtype: str, quantization: AffineSp
     )  # fmt: skip
 
 
-def sidecar(preprocess: PreprocessSpec, dtype: str = "int8", layout: str = "nhwc", **rest: Any) -> Sidecar:
-    depth = 1 if preprocess.channels == "gray" else 3
-    size = (preprocess.height, preprocess.width)
+def sidecar(spec: PreprocessSpec, dtype: str = "int8", layout: str = "nhwc", **rest: Any) -> Sidecar:
+    depth = 1 if spec.channels == "gray" else 3
+    size = (spec.height, spec.width)
     shape = (1, *size, depth) if layout == "nhwc" else (1, depth, *size)
     affine = AffineSpec(scale=0.0186584, zero_point=-14) if dtype == "int8" else None
     values: dict[str, Any] = {
         "model": "net", "mobilekit_version": "0.1.0", "sha256": "0" * 64, "min_runtime_version": "2.3.0", "quantize": "int8",
         "inputs": (tensor("in", shape, dtype, affine),),
         "outputs": (tensor("out", (1, 10), "int8", AffineSpec(scale=0.1, zero_point=3)),),
-        "preprocess": preprocess, "postprocess": ClassificationSpec(k=5), **rest,
+        "preprocess": spec, "postprocess": ClassificationSpec(k=5), **rest,
     }  # fmt: skip
     return Sidecar(**values)
 

@@ -6,7 +6,9 @@ import android.app.AlertDialog
 import android.content.Intent
 import android.graphics.Bitmap
 import android.graphics.Canvas
+import android.os.Bundle
 import android.os.Looper
+import android.os.SystemClock
 import android.view.Surface
 import android.view.SurfaceView
 import android.view.View
@@ -31,6 +33,7 @@ import org.robolectric.Shadows.shadowOf
 import org.robolectric.android.controller.ActivityController
 import org.robolectric.annotation.Config
 import org.robolectric.shadows.ShadowAlertDialog
+import org.robolectric.shadows.ShadowChoreographer
 
 /** A camera that gives a frame whenever it is told to, disconnects, or is not there. */
 class FakeSource : FrameSource {
@@ -89,6 +92,10 @@ class ActivityTest {
 
     @Before
     fun fakes() {
+        // Else a vsync comes as soon as it is asked for, and an app that asks at every vsync never ends.
+        SystemClock.setCurrentTimeMillis(System.nanoTime() / NS_PER_MS)
+        ShadowChoreographer.setPaused(true)
+        ShadowChoreographer.setFrameDelay(java.time.Duration.ofMillis(16))
         Wiring.frameSource = { _, facing, _, _, _ ->
             noCamera?.let { throw CameraException(it) }
             facings.add(facing)
@@ -134,15 +141,16 @@ class ActivityTest {
         while (!done()) {
             assertTrue("waited in vain for $what", System.nanoTime() < end)
             Thread.sleep(16)
-            shadowOf(Looper.getMainLooper()).idleFor(java.time.Duration.ofMillis(16))
+            keepTime()
             // No window is composed here: what the system would draw at a vsync is drawn into a picture.
             drawn?.window?.decorView?.draw(Canvas(picture))
         }
     }
 
-    @Test
-    fun clocks() {
-        println("CLOCK " + System.nanoTime() + " " + android.os.SystemClock.uptimeMillis() + " " + CameraClock(System::nanoTime).toNanoTime(0))
+    /** Robolectric's clock, which gives the vsyncs their times, goes with nanoTime, as it does on a phone. */
+    private fun keepTime() {
+        val behind = System.nanoTime() / NS_PER_MS - SystemClock.uptimeMillis()
+        if (behind > 0) shadowOf(Looper.getMainLooper()).idleFor(java.time.Duration.ofMillis(behind))
     }
 
     @Test
@@ -154,6 +162,7 @@ class ActivityTest {
         assertEquals(0, source.starts)
         allow()
         activity.onRequestPermissionsResult(1, arrayOf(Manifest.permission.CAMERA), intArrayOf(0))
+        surface(activity)
         assertEquals(1, source.starts)
         assertNull(message(activity))
         controller.pause().stop().destroy()
@@ -189,10 +198,13 @@ class ActivityTest {
         val controller = launch()
         controller.get().findViewById<View>(R.id.flip).performClick()
         assertEquals(listOf(Facing.BACK, Facing.BACK, Facing.FRONT), facings)
-        controller.recreate()
-        surface(controller.get())
-        assertEquals(Facing.FRONT, facings.last())
-        controller.pause().stop().destroy()
+        val state = Bundle()
+        controller.pause().saveInstanceState(state).stop().destroy()
+        facings.clear()
+        val turned = Robolectric.buildActivity(MainActivity::class.java).setup(state)
+        surface(turned.get())
+        assertEquals(setOf(Facing.FRONT), facings.toSet())
+        turned.pause().stop().destroy()
     }
 
     @Test
@@ -259,7 +271,7 @@ class ActivityTest {
         val dialog = ShadowAlertDialog.getLatestDialog() as AlertDialog
         dialog.findViewById<EditText>(R.id.correction).setText("teapot")
         dialog.getButton(AlertDialog.BUTTON_POSITIVE).performClick()
-        shadowOf(Looper.getMainLooper()).idle()
+        wait("the event") { File(activity.getExternalFilesDir(null), EventLog.FILE).readLines().size > 1 }
         val lines = File(activity.getExternalFilesDir(null), EventLog.FILE).readLines().map(::JSONObject)
         assertEquals(listOf("shown", "corrected"), lines.map { it.getString("event") })
         assertEquals("teapot", lines[1].getString("correction"))

@@ -1,0 +1,115 @@
+"""A model into the prebuilt app: what is written, and what is refused before anything is."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from mobilekit.android import package
+from mobilekit.android.apk import Entry, zip_entries
+from mobilekit.android.package import RUNTIME_VERSION, check_runs
+from mobilekit.android.sign import Key, sign
+from mobilekit.errors import InputError, OutputError
+from mobilekit.sidecar import DetectionSpec, PreprocessSpec, Sidecar
+from tests.android.support import ROOT, need, run_checked
+from tests.android.test_jvm import sidecar
+
+SPEC = PreprocessSpec(height=8, width=8, mean=(0.0,), std=(1.0,))
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    entries = [
+        Entry("AndroidManifest.xml", b"m" * 40), Entry("assets/model.json", b"{}"), Entry("assets/model.tflite", b"old"),
+        Entry("classes.dex", b"dex"), Entry("lib/arm64-v8a/libmobilekit.so", b"elf"),
+    ]  # fmt: skip
+    path = tmp_path / "prebuilt.apk"
+    path.write_bytes(sign(zip_entries(entries), Key.debug()))
+    return path
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A real file, small: the bytes do not matter to the packager, but it must be well-formed."""
+    import hashlib
+
+    from mobilekit.graph import ir, writer
+
+    source = next((ROOT / "tests").rglob("*.tflite"), None)
+    if source is not None:
+        data = source.read_bytes()
+    else:
+        tensor = ir.Tensor(name="x", shape=(1, 8, 8, 3), dtype="int8")
+        data = writer.write(ir.Graph(tensors=[tensor], inputs=[0], outputs=[0], ops=[], signatures=[]))  # type: ignore[list-item]
+    path = tmp_path / "net.tflite"
+    path.write_bytes(data)
+    document = sidecar(SPEC).model_copy(update={"sha256": hashlib.sha256(data).hexdigest()})
+    path.with_suffix(".json").write_text(document.to_json())
+    return path
+
+
+def test_takes_the_place_of_the_model(app: Path, model: Path, tmp_path: Path) -> None:
+    done = package(model, tmp_path / "mine.apk", app=app)
+    assert done.path == tmp_path / "mine.apk"
+    assert done.size_bytes == done.path.stat().st_size
+    with zipfile.ZipFile(done.path) as archive:
+        assert archive.read("assets/model.tflite") == model.read_bytes()
+        assert Sidecar.from_json(archive.read("assets/model.json").decode()).model == "net"
+        assert archive.getinfo("assets/model.tflite").compress_type == zipfile.ZIP_STORED
+        assert archive.read("classes.dex") == b"dex"
+    assert package(model, tmp_path / "again.apk", app=app).sha256 == done.sha256
+
+
+def test_apksigner_takes_it(app: Path, model: Path, tmp_path: Path) -> None:
+    need({"apksigner": "apksigner"})
+    package(model, tmp_path / "mine.apk", app=app)
+    run_checked(["apksigner", "verify", "--min-sdk-version", "26", "--max-sdk-version", "35", tmp_path / "mine.apk"])
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        (sidecar(SPEC, postprocess=DetectionSpec(decoder="yolo")), "'net' is for detection: the app shows classification"),
+        (sidecar(SPEC, postprocess=None), "does not say what its outputs mean"),
+        (sidecar(SPEC, preprocess=None), "does not say how pictures become inputs"),
+        (sidecar(SPEC, labels=("one",)), "1 labels for 10 classes"),
+        (sidecar(SPEC, min_runtime_version="2.17.0"), "needs runtime 2.17.0, the app has 2.16.1"),
+    ],
+    ids=["detection", "no postprocess", "no preprocess", "labels", "runtime"],
+)  # fmt: skip
+def test_refuses_what_the_app_could_not_run(document: Sidecar, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        check_runs(document)
+
+
+def test_refuses_files_that_do_not_fit(app: Path, model: Path, tmp_path: Path) -> None:
+    output = tmp_path / "mine.apk"
+    (tmp_path / "text.tflite").write_text("no model")
+    with pytest.raises(InputError, match=r"text\.tflite"):
+        package(tmp_path / "text.tflite", output, app=app)
+    with pytest.raises(InputError, match="cannot read .*none.tflite"):
+        package(tmp_path / "none.tflite", output, app=app)
+    with pytest.raises(InputError, match="describes another file"):
+        model.with_suffix(".json").write_text(sidecar(SPEC).to_json())
+        package(model, output, app=app)
+    with pytest.raises(InputError, match="there is no sidecar"):
+        package(model, output, sidecar=tmp_path / "none.json", app=app)
+    assert not output.exists()
+
+
+def test_refuses_apps_and_places_that_do_not_fit(app: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="is no prebuilt app: it holds no classes.dex"):
+        (tmp_path / "zip.apk").write_bytes(zip_entries([Entry("a", b"")]))
+        package(model, tmp_path / "mine.apk", app=tmp_path / "zip.apk")
+    with pytest.raises(OutputError, match="it is a folder"):
+        package(model, tmp_path, app=app)
+    monkeypatch.setenv("MOBILEKIT_ANDROID_APP", str(tmp_path / "nowhere.apk"))
+    with pytest.raises(InputError, match="cannot read the app .*nowhere.apk"):
+        package(model, tmp_path / "mine.apk")
+
+
+def test_the_runtime_is_the_one_that_is_built_in() -> None:
+    pins = (ROOT / "constraints" / "android.txt").read_text()
+    assert f"org.tensorflow:tensorflow-lite:{'.'.join(map(str, RUNTIME_VERSION))}:aar " in pins
