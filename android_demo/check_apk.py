@@ -149,7 +149,9 @@ def _library_problems(library: Path, machine: str, ours: bool) -> list[str]:
 def check_api(classes: Path, sniffer: list[Path], signature: Path) -> list[str]:
     """References to what API 26 does not have, in a folder of classes. Not of the APK: the checker reads class files."""
     path = ":".join(map(str, sniffer))
-    done = _run("java", "-cp", path, "org.codehaus.mojo.animal_sniffer.SignatureChecker", signature, classes)
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "signature").symlink_to(signature)  # its main() reads the file of this name where it is started
+        done = _run("java", "-cp", path, "org.codehaus.mojo.animal_sniffer.SignatureChecker", classes.resolve(), cwd=folder)
     if done.returncode:
         return _last(done)
     references = set(re.findall(r"Undefined reference: (\S.*)", done.stdout + done.stderr))
@@ -191,8 +193,8 @@ def _exports(library: Path) -> set[str]:
     return {fields[7].partition("@")[0] for fields in _symbols(library) if fields[6] != "UND" and fields[4] == "GLOBAL"}
 
 
-def _run(*command: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(list(map(str, command)), capture_output=True, text=True, errors="replace", check=False)
+def _run(*command: str | Path, cwd: str | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True, errors="replace", check=False, cwd=cwd)
 
 
 def _last(done: subprocess.CompletedProcess[str]) -> list[str]:

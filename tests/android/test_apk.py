@@ -63,7 +63,7 @@ BROKEN: dict[str, tuple[str, Change, str]] = {
     "an export that is none": ("libraries", edit(LIBRARY, swap(b"Java_dev", b"Jova_dev")), "it exports Jova_dev"),
     "a library that is no library": ("libraries", edit(LIBRARY, lambda d: d[:1000]), "arm64-v8a/libmobilekit.so"),
     "a native half that does not fit": ("dex", edit(LIBRARY, swap(b"Kernels_topK\0", b"Kernels_topQ\0")), "Kernels.topK has no"),
-    "a dex without an activity": ("dex", edit("classes.dex", swap(b"demo/BenchActivity;", b"demo/BenchActivitx;")), "BenchActivity is missing"),
+    "a damaged dex": ("dex", edit("classes.dex", swap(b"demo/BenchActivity;", b"demo/BenchActivitx;")), "dexdump"),
 }  # fmt: skip
 
 

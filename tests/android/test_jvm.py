@@ -224,3 +224,36 @@ def test_a_call_costs_little(answers: dict[str, Any]) -> None:
 def test_bad_sidecars_are_named(answers: dict[str, Any]) -> None:
     for said, expected in zip(answers["sidecars"], BAD_SIDECARS.values(), strict=True):
         assert said.startswith(expected)
+
+
+# --- The activities, under Robolectric.
+
+
+@pytest.fixture(scope="module")
+def robolectric(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs ActivityTest.kt; the folder with the report that its bench wrote."""
+    need(JAVA)
+    jvm = module("jvm")
+    folder = tmp_path_factory.mktemp("robolectric")
+    properties = {**jvm.robolectric_properties(), "mobilekit.report": str(folder / "report.json")}
+    status, said = jvm.java("org.junit.runner.JUnitCore", "dev.mobilekit.demo.ActivityTest", properties=properties)
+    assert status == 0, said
+    assert "OK (14 tests)" in said
+    return folder
+
+
+def test_activities(robolectric: Path) -> None:
+    """Permission flows, life cycle, cameras, errors and the correction: one JVM for all of ActivityTest.kt."""
+    assert (robolectric / "report.json").is_file()
+
+
+def test_the_bench_of_the_app_writes_the_schema_of_python(robolectric: Path) -> None:
+    report = schema.parse((robolectric / "report.json").read_text(), "the app's report")
+    assert report.device == "android"
+    assert report.frames_delivered > 5
+    assert report.delivered.count == report.frames_delivered == len(report.stages[0].summary.values_ms)
+    total = [sum(values) for values in zip(*(stage.summary.values_ms for stage in report.stages), strict=True)]
+    # Ten stages, each rounded to 0.1 us.
+    assert total == pytest.approx(list(report.delivered.values_ms), abs=1e-3)
+    assert report.settings["fps"] == 29.97
+    assert any("present times are modelled" in doubt for doubt in report.doubts)

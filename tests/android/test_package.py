@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 from pathlib import Path
 
@@ -12,9 +13,11 @@ from mobilekit.android.apk import Entry, zip_entries
 from mobilekit.android.package import RUNTIME_VERSION, check_runs
 from mobilekit.android.sign import Key, sign
 from mobilekit.errors import InputError, OutputError
+from mobilekit.graph.writer import write
 from mobilekit.sidecar import DetectionSpec, PreprocessSpec, Sidecar
 from tests.android.support import ROOT, need, run_checked
 from tests.android.test_jvm import sidecar
+from tests.graph.build import small_cnn
 
 SPEC = PreprocessSpec(height=8, width=8, mean=(0.0,), std=(1.0,))
 
@@ -32,17 +35,8 @@ def app(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    """A real file, small: the bytes do not matter to the packager, but it must be well-formed."""
-    import hashlib
-
-    from mobilekit.graph import ir, writer
-
-    source = next((ROOT / "tests").rglob("*.tflite"), None)
-    if source is not None:
-        data = source.read_bytes()
-    else:
-        tensor = ir.Tensor(name="x", shape=(1, 8, 8, 3), dtype="int8")
-        data = writer.write(ir.Graph(tensors=[tensor], inputs=[0], outputs=[0], ops=[], signatures=[]))  # type: ignore[list-item]
+    """A real file, small, with a sidecar that is its."""
+    data = write(small_cnn())
     path = tmp_path / "net.tflite"
     path.write_bytes(data)
     document = sidecar(SPEC).model_copy(update={"sha256": hashlib.sha256(data).hexdigest()})
