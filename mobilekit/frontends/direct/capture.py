@@ -186,7 +186,8 @@ def source_of(node: torch.fx.Node) -> SourceLocation | None:
     frames = list(_FRAME.finditer(node.meta.get("stack_trace") or ""))
     if not frames:
         return None
-    own = [frame for frame in frames if not frame["file"].startswith(_TORCH_FOLDER)]
+    # "<...>" is code that torch made up while tracing.
+    own = [frame for frame in frames if not frame["file"].startswith((_TORCH_FOLDER, "<"))]
     frame = (own or frames)[-1]
     return SourceLocation(frame["file"], int(frame["line"]), frame["code"].strip(), module_path(node))
 

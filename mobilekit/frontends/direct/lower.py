@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -163,6 +163,8 @@ class _Walk:
         if node.target is operator.getitem:
             return self._argument(node.args[0])[node.args[1]]
         target = node.target
+        if isinstance(target, torch._ops.HigherOrderOperator):
+            return self._higher_order(node, target)
         if not isinstance(target, torch._ops.OpOverload):
             return self._python_call(node)
         op = f"{target.namespace}.{target._opname}.{target._overloadname}"
@@ -180,6 +182,32 @@ class _Walk:
         if target._schema.is_mutable and isinstance(node.args[0], torch.fx.Node):
             self.values[node.args[0]] = result  # an in-place op: later readers see the new value
         return result
+
+    def _higher_order(self, node: torch.fx.Node, target: torch._ops.HigherOrderOperator) -> Any:
+        """A part of the program under another mode is lowered in place; control flow is refused."""
+        name = str(target._name)
+        # (enabled, graph, *operands) and (device, dtype, enabled, cached, graph, *operands)
+        enabled = {"wrap_with_set_grad_enabled": False, "wrap_with_autocast": node.args[2:3] == (True,)}
+        position = {"wrap_with_set_grad_enabled": 1, "wrap_with_autocast": 4}.get(name)
+        if position is None:
+            return self._refuse(node, name, "control flow that depends on values", suggestion_for("aten.cond.default"))
+        if enabled[name]:
+            return self._refuse(node, name, "autocast chooses other dtypes", "convert the model outside of autocast")
+        inner, operands = node.args[position], node.args[position + 1 :]
+        assert isinstance(inner, torch.fx.Node)
+        owner = node.graph.owning_module
+        return self._inline(getattr(owner, str(inner.target)), operands)
+
+    def _inline(self, part: torch.fx.GraphModule, operands: Sequence[Any]) -> Any:
+        """Walk a graph inside the graph; its result, nested as it returns it."""
+        placeholders = [piece for piece in part.graph.nodes if piece.op == "placeholder"]
+        for placeholder, raw in zip(placeholders, operands, strict=True):
+            self.values[placeholder] = self._argument(raw)
+        for piece in part.graph.nodes:
+            if piece.op == "call_function":
+                self.values[piece] = self._call(piece)
+        output = next(piece for piece in part.graph.nodes if piece.op == "output")
+        return self._argument(output.args[0])
 
     def _python_call(self, node: torch.fx.Node) -> Any:
         """Arithmetic on sizes and other Python numbers, all known by now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 _ADVICE = {
+    "cond": "compute both branches and choose with torch.where",
     "nonzero": "its result's shape depends on the data; keep a fixed size with torch.topk or a mask",
     "unique": "its result's shape depends on the data; do it after the model",
     "masked_select": "its result's shape depends on the data; multiply by the mask or use torch.where",

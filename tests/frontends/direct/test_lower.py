@@ -263,3 +263,28 @@ def test_ops_without_a_lowering_fall_apart_into_ones_that_have_one(case: _Case) 
 def test_order_of_storage_follows_through_pointwise_ops() -> None:
     outcome = check_lowering(stored_channels_last(lambda x: (x * 2).exp().clamp(0, 3) - x), random(1, 3, 4, 5))
     assert "TRANSPOSE" not in outcome.kinds
+
+
+class OtherModes(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        with torch.autocast("cpu", enabled=False):
+            y = torch.relu(x) * 2
+        with torch.no_grad():
+            return y + 1
+
+
+def test_parts_under_another_mode_are_lowered_in_place() -> None:
+    assert check_lowering(OtherModes(), random(2, 3)).kinds == {"RELU": 1, "MUL": 1, "ADD": 1}
+
+
+class Branches(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cond(x.sum() > 0, lambda x: x + 1, lambda x: x - 1, (x,))
+
+
+def test_control_flow_is_refused_by_name() -> None:
+    with pytest.raises(UnsupportedOpsError) as caught:
+        check_lowering(Branches(), random(2, 3))
+    text = str(caught.value)
+    assert "control flow that depends on values" in text
+    assert "compute both branches and choose with torch.where" in text
