@@ -11,6 +11,8 @@ A step whose inputs have not changed since it last ran is skipped (their sha256 
 but what constraints/android.txt names, and a file with another sha256 is refused. The same sources give the same bytes.
 """
 
+# ruff: noqa: E501 (tables and commands of tools are read across)
+
 from __future__ import annotations
 
 import argparse
@@ -179,7 +181,9 @@ def sha256_of(path: Path) -> str:
 
 def step(name: str, inputs: Iterable[Path], settings: object, output: Path, make: Callable[[Path], None]) -> Path:
     """``make(output)`` unless it was made from the same inputs; an interrupted step leaves no output."""
-    parts = [(str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path.name), sha256_of(path)) for path in inputs]
+    parts = [
+        (str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path.name), sha256_of(path)) for path in inputs
+    ]
     digest = hashlib.sha256(json.dumps([sorted(parts), repr(settings)]).encode()).hexdigest()
     stamp = output.with_name(output.name + ".stamp")
     if output.exists() and stamp.is_file() and stamp.read_text() == digest:
@@ -259,7 +263,9 @@ def runtime_classes(jars: dict[str, Path]) -> list[Path]:
 
 def build_classes(jars: dict[str, Path], r_java: Path, sources: Path = MAIN / "kotlin") -> Path:
     """Kotlin and R.java -> a folder of classes."""
-    compiler = [path for name, path in jars.items() if name.startswith(("kotlin-", "kotlinx-")) or name == "annotations"]
+    compiler = [
+        path for name, path in jars.items() if name.startswith(("kotlin-", "kotlinx-")) or name == "annotations"
+    ]
     libraries = [*runtime_classes(jars), jars["android-all"], jars["kotlin-stdlib"]]
     java_files = files_below(r_java, ".java")
     kotlin_files = files_below(sources, ".kt")
@@ -369,7 +375,13 @@ def build_library(abi: Abi) -> Path:
             (folder / "libc.c").write_text("".join(f"void {name}(void) {{}}\n" for name in names))
             (folder / "libc.map").write_text("LIBC { global: *; };\n")
             compiler = ["clang", f"--target={abi.triple}", "-fno-builtin", "-w"]
-            linker = ["-shared", "-nostdlib", "-fuse-ld=lld", "-Wl,-soname,libc.so", f"-Wl,--version-script={folder / 'libc.map'}"]
+            linker = [
+                "-shared",
+                "-nostdlib",
+                "-fuse-ld=lld",
+                "-Wl,-soname,libc.so",
+                f"-Wl,--version-script={folder / 'libc.map'}",
+            ]
             run([*compiler, *linker, folder / "libc.c", "-o", stub], f"clang ({abi.name}, stub of libc)")
             objects = []
             for source in sources:
@@ -400,7 +412,9 @@ def demo_model(model: Path | None) -> list[Entry]:
     return [Entry("assets/model.tflite", loaded.data), Entry("assets/model.json", loaded.sidecar.to_json().encode())]
 
 
-def assemble(base: Path, dex: Path, libraries: dict[str, Path], runtime: Path, model: list[Entry], target: Path) -> None:
+def assemble(
+    base: Path, dex: Path, libraries: dict[str, Path], runtime: Path, model: list[Entry], target: Path
+) -> None:
     """All files in the order of their names, signed, renamed into place."""
     entries = [*read_entries(base), Entry("classes.dex", dex.read_bytes()), *model]
     with zipfile.ZipFile(runtime) as aar:

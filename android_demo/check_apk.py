@@ -3,6 +3,8 @@
 Every check is one function of CHECKS that answers with what is wrong, in words; tests/android/test_apk.py breaks an APK for each.
 """
 
+# ruff: noqa: E501 (tables and commands of tools are read across)
+
 from __future__ import annotations
 
 import re
@@ -57,7 +59,9 @@ def check_entries(apk: Path) -> list[str]:
     wanted = ["AndroidManifest.xml", "classes.dex", "resources.arsc", "assets/model.tflite", "assets/model.json"]
     wanted += [f"lib/{abi}/{name}" for abi in ABIS for name in ("libmobilekit.so", "libtensorflowlite_jni.so")]
     found = [f"{name} is missing" for name in wanted if name not in infos]
-    found += [f"{n} is compressed: it cannot be mapped" for n, i in infos.items() if n.endswith(STORED) and i.compress_type]
+    found += [
+        f"{n} is compressed: it cannot be mapped" for n, i in infos.items() if n.endswith(STORED) and i.compress_type
+    ]
     size = apk.stat().st_size - sum(i.compress_size for n, i in infos.items() if n.endswith(".tflite"))
     if size > APP_BYTES:
         found.append(f"the app without its model has {size} bytes, {APP_BYTES} are allowed")
@@ -100,7 +104,9 @@ def check_dex(apk: Path) -> list[str]:
             found.append(f"the class {simple} is missing: R8 took it")
     native = _native_methods(done.stdout)
     prefix = f"Java_{PACKAGE.replace('.', '_')}_Kernels_"
-    found += [f"Kernels.{method} has no {prefix}{method}" for method in sorted(native) if prefix + method not in exported]
+    found += [
+        f"Kernels.{method} has no {prefix}{method}" for method in sorted(native) if prefix + method not in exported
+    ]
     if not native:
         found.append("Kernels has no native method")
     return found
@@ -148,10 +154,7 @@ def _library_problems(library: Path, machine: str, ours: bool) -> list[str]:
 
 def check_api(classes: Path, sniffer: list[Path], signature: Path) -> list[str]:
     """References to what API 26 does not have, in a folder of classes. Not of the APK: the checker reads class files."""
-    path = ":".join(map(str, sniffer))
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "signature").symlink_to(signature)  # its main() reads the file of this name where it is started
-        done = _run("java", "-cp", path, "org.codehaus.mojo.animal_sniffer.SignatureChecker", classes.resolve(), cwd=folder)
+    done = _run("java", "-cp", ":".join(map(str, sniffer)), HERE / "ApiCheck.java", signature, classes)
     if done.returncode:
         return _last(done)
     references = set(re.findall(r"Undefined reference: (\S.*)", done.stdout + done.stderr))
@@ -193,8 +196,8 @@ def _exports(library: Path) -> set[str]:
     return {fields[7].partition("@")[0] for fields in _symbols(library) if fields[6] != "UND" and fields[4] == "GLOBAL"}
 
 
-def _run(*command: str | Path, cwd: str | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(list(map(str, command)), capture_output=True, text=True, errors="replace", check=False, cwd=cwd)
+def _run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True, errors="replace", check=False)
 
 
 def _last(done: subprocess.CompletedProcess[str]) -> list[str]:

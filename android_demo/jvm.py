@@ -3,6 +3,8 @@
 Robolectric stands in for Android's framework (real framework classes, fake hardware); ART, bionic and the camera do not run here.
 """
 
+# ruff: noqa: E501 (tables and commands of tools are read across)
+
 from __future__ import annotations
 
 import importlib.util
@@ -20,7 +22,8 @@ def _load_build():  # type: ignore[no-untyped-def]
     """build.py beside this file, once, whoever has loaded it before."""
     if "android_demo_build" not in sys.modules:
         spec = importlib.util.spec_from_file_location("android_demo_build", HERE / "build.py")
-        assert spec and spec.loader
+        assert spec is not None
+        assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules["android_demo_build"] = module
         spec.loader.exec_module(module)
@@ -40,7 +43,15 @@ def host_library() -> Path:
     JVM.mkdir(parents=True, exist_ok=True)
 
     def make(target: Path) -> None:
-        flags = ["-std=c++17", "-O2", "-shared", "-fPIC", "-ffp-contract=off", "-fvisibility=hidden", f"-I{build.ROOT / 'cpp' / 'include'}"]
+        flags = [
+            "-std=c++17",
+            "-O2",
+            "-shared",
+            "-fPIC",
+            "-ffp-contract=off",
+            "-fvisibility=hidden",
+            f"-I{build.ROOT / 'cpp' / 'include'}",
+        ]
         build.run([compiler, *flags, *headers, *sources, "-o", target], "the kernels for this machine")
 
     inputs = [*sources, *build.files_below(build.ROOT / "cpp", ".h")]
@@ -49,7 +60,11 @@ def host_library() -> Path:
 
 def test_libraries() -> list[Path]:
     """JUnit and Robolectric; of an .aar its classes."""
-    artifacts = [a for a in build.pins()["test"] if a.name not in ("android-all-instrumented", "animal-sniffer") and a.kind != "signature"]
+    artifacts = [
+        a
+        for a in build.pins()["test"]
+        if a.name not in ("android-all-instrumented", "animal-sniffer") and a.kind != "signature"
+    ]
     build.fetch(artifacts)
     files = []
     for artifact in artifacts:
@@ -72,7 +87,9 @@ def test_classpath() -> list[Path]:
     base, r_java = build.build_resources(jars)
     classes = build.build_classes(jars, r_java)
     libraries = [*test_libraries(), *build.runtime_classes(jars), jars["kotlin-stdlib"], jars["android-all"]]
-    compiler = [path for name, path in jars.items() if name.startswith(("kotlin-", "kotlinx-")) or name == "annotations"]
+    compiler = [
+        path for name, path in jars.items() if name.startswith(("kotlin-", "kotlinx-")) or name == "annotations"
+    ]
     sources = build.files_below(TESTS, ".kt")
 
     def make(folder: Path) -> None:
@@ -111,7 +128,9 @@ def _robolectric_resources(base: Path) -> Path:
 
 
 # Android's own classes reach into the JDK's of the same name (FileDescriptor, buffers).
-_OPENS = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in ("java.io", "java.lang", "java.nio", "java.util")]
+_OPENS = [
+    f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in ("java.io", "java.lang", "java.nio", "java.util")
+]
 
 
 def java(

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from mobilekit.errors import InputError
 
-# zipalign's and apksigner's own extra field: the alignment, then zeros. Tools that sign again keep an alignment that it names.
+# zipalign's and apksigner's own extra field: the alignment, then zeros. Tools that sign again keep what it names.
 _ALIGNMENT_FIELD = 0xD935
 _LOCAL_HEADER_BYTES = 30
 # The first moment that a zip can name; a real one would make every build another file.

@@ -2,8 +2,8 @@
 
     prebuilt app --take out its model--> + MODEL.tflite + MODEL.json --align, sign--> app.apk
 
-The prebuilt app is what ``make apk`` builds (or ``MOBILEKIT_ANDROID_APP`` names). What the app could not run is refused here,
-with the reason that its own screen would give.
+The prebuilt app is what ``make apk`` builds (or ``MOBILEKIT_ANDROID_APP`` names). What the app could not run is refused
+here, with the reason that its own screen would give.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def _app(app: str | Path | None) -> Path:
     built = Path(__file__).resolve().parents[2] / "android_demo" / "build" / "mobilekit-demo.apk"
     if not built.is_file():
         raise InputError(
-            f"there is no prebuilt app: run `make apk` in mobilekit's sources (it writes android_demo/build/{built.name}), "
-            f"or name an APK with --app or {APP_VARIABLE}"
+            f"there is no prebuilt app: run `make apk` in mobilekit's sources "
+            f"(it writes android_demo/build/{built.name}), or name an APK with --app or {APP_VARIABLE}"
         )
     return built

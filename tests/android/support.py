@@ -1,5 +1,7 @@
 """What the Android tests share: the build script as a module, skips that say why, the kernels' cases as bytes."""
 
+# ruff: noqa: E501 (tables and commands of tools are read across)
+
 from __future__ import annotations
 
 import importlib.util
@@ -15,8 +17,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from mobilekit.kernels.request import CHANNELS, COLORS, DTYPES, FILTERS, LAYOUTS, PreprocessRequest
 from mobilekit.kernels.image import FORMATS
+from mobilekit.kernels.request import CHANNELS, COLORS, DTYPES, FILTERS, LAYOUTS, PreprocessRequest
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "android_demo"
@@ -27,7 +29,8 @@ def module(name: str) -> ModuleType:
     known = f"android_demo_{name}"
     if known not in sys.modules:
         spec = importlib.util.spec_from_file_location(known, DEMO / f"{name}.py")
-        assert spec and spec.loader
+        assert spec is not None
+        assert spec.loader is not None
         sys.modules[known] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(sys.modules[known])
     return sys.modules[known]
@@ -59,7 +62,9 @@ def plan_arrays(request: PreprocessRequest) -> tuple[list[int], list[float], lis
         int(request.mirror), FILTERS.index(request.filter), COLORS.index(request.color), width, height,
         CHANNELS.index(request.channels), DTYPES.index(request.dtype), LAYOUTS.index(request.layout), *request.rect,
     ]  # fmt: skip
-    levels = [(value * 3)[:3] if len(value) == 1 else value for value in (request.pad_level, request.multiply, request.add)]
+    levels = [
+        (value * 3)[:3] if len(value) == 1 else value for value in (request.pad_level, request.multiply, request.add)
+    ]
     return ints, list(request.crop), [x for value in levels for x in value]
 
 

@@ -1,5 +1,7 @@
 """android_demo/check_apk.py finds nothing in the app, and finds each thing in an app that is broken in that one way."""
 
+# ruff: noqa: E501 (tables and commands of tools are read across)
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -42,7 +44,9 @@ def without(name: str) -> Change:
 
 def other(name: str, source: str) -> Change:
     """The bytes of another file under this name."""
-    return lambda entries: [replace(e, data=next(s.data for s in entries if s.name == source)) if e.name == name else e for e in entries]
+    return lambda entries: [
+        replace(e, data=next(s.data for s in entries if s.name == source)) if e.name == name else e for e in entries
+    ]
 
 
 def swap(old: bytes, new: bytes) -> Callable[[bytes], bytes]:
@@ -88,7 +92,9 @@ def test_finds_what_is_not_aligned_or_is_compressed(app: Path, tmp_path: Path) -
 
     with zipfile.ZipFile(tmp_path / "broken.apk", "w") as archive:
         for entry in read_entries(app):
-            archive.writestr(entry.name, entry.data, zipfile.ZIP_DEFLATED if entry.name.endswith(".tflite") else zipfile.ZIP_STORED)
+            archive.writestr(
+                entry.name, entry.data, zipfile.ZIP_DEFLATED if entry.name.endswith(".tflite") else zipfile.ZIP_STORED
+            )
     assert any("zipalign" in problem for problem in checks.check_alignment(tmp_path / "broken.apk"))
     assert any("16384" in problem for problem in checks.check_alignment(tmp_path / "broken.apk"))
     assert "assets/model.tflite is compressed: it cannot be mapped" in checks.check_entries(tmp_path / "broken.apk")
@@ -97,7 +103,11 @@ def test_finds_what_is_not_aligned_or_is_compressed(app: Path, tmp_path: Path) -
 def test_finds_the_internet_permission(app: Path, tmp_path: Path) -> None:
     need({"java": "openjdk-17-jdk-headless"})
     build = module("build")
-    manifest = (build.MAIN / "AndroidManifest.xml").read_text().replace("android.permission.CAMERA", "android.permission.INTERNET")
+    manifest = (
+        (build.MAIN / "AndroidManifest.xml")
+        .read_text()
+        .replace("android.permission.CAMERA", "android.permission.INTERNET")
+    )
     (tmp_path / "AndroidManifest.xml").write_text(manifest)
     jars = build.fetch(build.pins()["build"])
     resources = DEMO / "build" / "resources" / "compiled.zip"
@@ -110,7 +120,11 @@ def test_finds_the_internet_permission(app: Path, tmp_path: Path) -> None:
 def sniffer() -> tuple[list[Path], Path]:
     need({"java": "openjdk-17-jdk-headless"})
     build = module("build")
-    wanted = [a for a in build.pins()["test"] if a.name in ("animal-sniffer", "gummy-bears-api-26") or a.group == "org.ow2.asm"]
+    wanted = [
+        a
+        for a in build.pins()["test"]
+        if a.name in ("animal-sniffer", "gummy-bears-api-26") or a.group == "org.ow2.asm"
+    ]
     build.fetch(wanted)
     return [a.path for a in wanted if a.kind == "jar"], next(a.path for a in wanted if a.kind == "signature")
 

@@ -1,5 +1,7 @@
 """The app's Kotlin on this machine's JVM: the same bytes as Python, no object a frame, the activities under Robolectric."""
 
+# ruff: noqa: E501 (tables and commands of tools are read across)
+
 from __future__ import annotations
 
 import json
@@ -73,7 +75,9 @@ def frames() -> list[dict[str, Any]]:
             stride = columns + pad
             u, v = (rng.integers(0, 256, (rows - 1) * stride + columns, dtype=np.uint8) for _ in range(2))
         image = Image("yuv420", width, height, (y, u, v), (width + pad, stride, stride), step)
-        found.append({"name": f"{index}-{name}", "sidecar": document, "image": image, "rotation": rotation, "offset": index % 3})
+        found.append(
+            {"name": f"{index}-{name}", "sidecar": document, "image": image, "rotation": rotation, "offset": index % 3}
+        )
     return found
 
 
@@ -100,7 +104,11 @@ def scores() -> list[tuple[str, Sidecar, np.ndarray]]:
         ("float", "float32", 1000, 5, True), ("one", "float32", 1, 5, True),
     ):  # fmt: skip
         affine = AffineSpec(scale=0.0713, zero_point=-11) if dtype == "int8" else None
-        values = rng.integers(-128, 128, classes).astype(np.int8) if dtype == "int8" else rng.normal(0, 5, classes).astype(np.float32)
+        values = (
+            rng.integers(-128, 128, classes).astype(np.int8)
+            if dtype == "int8"
+            else rng.normal(0, 5, classes).astype(np.float32)
+        )
         if name == "ties":
             values[:] = 4
         found.append((name, sidecar(
@@ -129,7 +137,9 @@ def recording() -> tuple[Recording, DisplayModel, list[list[int]]]:
         times.append(FrameTimes(k, at, taken, taken + 1_000_000, free - 200_000, free))
         t = times[-1]
         sensor = at - CAMERA.sensor_to_due_ns
-        rows.append([sensor, t.due_ns, t.taken_ns, t.preprocessed_ns, t.inferred_ns, t.postprocessed_ns, free + display.draw_ns])
+        rows.append(
+            [sensor, t.due_ns, t.taken_ns, t.preprocessed_ns, t.inferred_ns, t.postprocessed_ns, free + display.draw_ns]
+        )
     return Recording(tuple(times), tuple(due), due[10], due[290]), display, rows
 
 
@@ -163,7 +173,11 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "frames": rows, "due": run.due_ns, "exposure": 10_000_000, "skew": 20_000_000, "refresh_hz": 60.0,
         "phase": display.phase_ns, "start": run.start_ns, "end": run.end_ns,
     }]  # fmt: skip
-    cases["allocation"] = {"sidecar": sidecar(PreprocessSpec(height=224, width=224, fit="center_crop", crop_fraction=0.875, **IMAGENET)).to_json()}
+    cases["allocation"] = {
+        "sidecar": sidecar(
+            PreprocessSpec(height=224, width=224, fit="center_crop", crop_fraction=0.875, **IMAGENET)
+        ).to_json()
+    }
     (folder / "cases.json").write_text(json.dumps(cases))
     status, said = jvm.java("dev.mobilekit.demo.HostCheckKt", str(folder))
     assert status == 0, said
@@ -189,6 +203,7 @@ def test_scores_give_the_answers_of_python(answers: dict[str, Any]) -> None:
 def test_accounts_as_python_does(answers: dict[str, Any]) -> None:
     run, display, _ = recording()
     expected, (answer,) = account(run, CAMERA, display), answers["accounts"]
+
     # Both round to 0.1 us; of a tie (times are whole ns) one may go up where the other goes down.
     def tie(values: Any) -> Any:
         return pytest.approx(values, rel=0, abs=1.001e-4)

@@ -3,6 +3,8 @@
 bionic is stood in for by a libc.so of the five functions that the library needs.
 """
 
+# ruff: noqa: E501 (tables and commands of tools are read across)
+
 from __future__ import annotations
 
 import struct
@@ -66,7 +68,10 @@ def run_library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
         (folder / "cases").write_bytes(cases)
         path = ["-E", f"LD_LIBRARY_PATH={folder}"] if emulator else []
         environment = {} if emulator else {"LD_LIBRARY_PATH": str(folder)}
-        run_checked([*emulator, *path, driver, library, folder / "cases", folder / "answers"], env={"PATH": "/usr/bin:/bin", **environment})
+        run_checked(
+            [*emulator, *path, driver, library, folder / "cases", folder / "answers"],
+            env={"PATH": "/usr/bin:/bin", **environment},
+        )
         return (folder / "answers").read_bytes()
 
     return run
@@ -94,7 +99,12 @@ def test_refuses_what_cannot_be(run_library) -> None:
     object.__setattr__(strides, "row_strides", (good.image.width - 1, *good.image.row_strides[1:]))
     empty = replace(good.image)
     object.__setattr__(empty, "planes", (np.zeros(0, np.uint8), *good.image.planes[1:]))
-    broken = [replace(good, image=short), replace(good, image=strides), replace(good, image=empty), replace(good, rotation=45)]
+    broken = [
+        replace(good, image=short),
+        replace(good, image=strides),
+        replace(good, image=empty),
+        replace(good, rotation=45),
+    ]
     answers = run_library(b"".join(map(case_bytes, broken)))
     # BUFFER_TOO_SMALL, ROW_STRIDE, NULL_POINTER, ROTATION of cpp/include/mobilekit/status.h; no output follows a status.
     assert struct.unpack("<4i", answers) == (6, 4, 1, 8)

@@ -1,5 +1,7 @@
 """A model into the prebuilt app: what is written, and what is refused before anything is."""
 
+# ruff: noqa: E501 (tables and commands of tools are read across)
+
 from __future__ import annotations
 
 import hashlib
@@ -83,24 +85,26 @@ def test_refuses_files_that_do_not_fit(app: Path, model: Path, tmp_path: Path) -
     (tmp_path / "text.tflite").write_text("no model")
     with pytest.raises(InputError, match=r"text\.tflite"):
         package(tmp_path / "text.tflite", output, app=app)
-    with pytest.raises(InputError, match="cannot read .*none.tflite"):
+    with pytest.raises(InputError, match=r"cannot read .*none\.tflite"):
         package(tmp_path / "none.tflite", output, app=app)
+    model.with_suffix(".json").write_text(sidecar(SPEC).to_json())
     with pytest.raises(InputError, match="describes another file"):
-        model.with_suffix(".json").write_text(sidecar(SPEC).to_json())
         package(model, output, app=app)
     with pytest.raises(InputError, match="there is no sidecar"):
         package(model, output, sidecar=tmp_path / "none.json", app=app)
     assert not output.exists()
 
 
-def test_refuses_apps_and_places_that_do_not_fit(app: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InputError, match="is no prebuilt app: it holds no classes.dex"):
-        (tmp_path / "zip.apk").write_bytes(zip_entries([Entry("a", b"")]))
+def test_refuses_apps_and_places_that_do_not_fit(
+    app: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "zip.apk").write_bytes(zip_entries([Entry("a", b"")]))
+    with pytest.raises(InputError, match=r"is no prebuilt app: it holds no classes\.dex"):
         package(model, tmp_path / "mine.apk", app=tmp_path / "zip.apk")
     with pytest.raises(OutputError, match="it is a folder"):
         package(model, tmp_path, app=app)
     monkeypatch.setenv("MOBILEKIT_ANDROID_APP", str(tmp_path / "nowhere.apk"))
-    with pytest.raises(InputError, match="cannot read the app .*nowhere.apk"):
+    with pytest.raises(InputError, match=r"cannot read the app .*nowhere\.apk"):
         package(model, tmp_path / "mine.apk")
 
 

@@ -88,5 +88,5 @@ def test_names_a_file_that_is_no_apk(tmp_path: Path) -> None:
     (tmp_path / "app.apk").write_bytes(b"not a zip")
     with pytest.raises(InputError, match="is no APK, or a damaged one"):
         read_entries(tmp_path / "app.apk")
-    with pytest.raises(InputError, match="cannot read the app .*: No such file"):
+    with pytest.raises(InputError, match=r"cannot read the app .*: No such file"):
         read_entries(tmp_path / "none.apk")

@@ -348,8 +348,8 @@ class BenchActivity : Activity(), Choreographer.FrameCallback {
         override fun close() = Unit
 
         private fun copy(plane: ByteBuffer): ByteBuffer {
-            val source = plane.duplicate().also { it.clear() }
-            return direct(source.capacity()).also { it.put(source); it.clear() }
+            val source = plane.duplicate().also { it.whole() }
+            return direct(source.capacity()).also { it.put(source); it.whole() }
         }
     }
 

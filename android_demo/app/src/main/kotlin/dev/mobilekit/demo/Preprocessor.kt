@@ -1,5 +1,6 @@
 package dev.mobilekit.demo
 
+import java.nio.Buffer
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import kotlin.math.ceil
@@ -104,6 +105,14 @@ class Preprocessor(private val spec: PreprocessSpec, tensor: TensorSpec) {
                 ints[18] = max(1, min(spec.width, ceil(spec.height * pictureWidth / pictureHeight).toInt()))
         }
     }
+}
+
+/**
+ * Whole again: from 0 to the capacity. Of [Buffer], because ByteBuffer has clear() of its own only since API 33, and a call of
+ * that one is a NoSuchMethodError before.
+ */
+internal fun Buffer.whole() {
+    clear()
 }
 
 /** A direct buffer in the byte order of the processor. */

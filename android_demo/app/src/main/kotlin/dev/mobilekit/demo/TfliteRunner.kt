@@ -23,8 +23,8 @@ class TfliteRunner private constructor(
     private val outputs = mutableMapOf<Int, Any>(0 to output)
 
     override fun run() {
-        input.rewind()
-        output.rewind()
+        input.whole()
+        output.whole()
         interpreter.runForMultipleInputsOutputs(inputs, outputs)
     }
 
