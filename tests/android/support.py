@@ -1,7 +1,5 @@
 """What the Android tests share: the build script as a module, skips that say why, the kernels' cases as bytes."""
 
-# ruff: noqa: E501 (tables and commands of tools are read across)
-
 from __future__ import annotations
 
 import importlib.util
