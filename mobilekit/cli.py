@@ -13,6 +13,7 @@ Nothing is imported here that Ctrl-C could interrupt before :func:`main` can ans
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -121,4 +122,12 @@ def leave(run: Callable[[], int]) -> NoReturn:
     """Run a program whose handling of Ctrl-C is :func:`guarded`'s, and end the process with its exit code."""
     # What guarded() finds and puts back: once the exit code is decided, Ctrl-C has nothing left to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    sys.exit(run())
+    code = run()
+    if code == EXIT_INTERRUPTED:
+        # Not sys.exit: when the interrupt struck inside a library's PyRun_String, CPython remembers it, and at its end
+        # kills itself with SIGINT whatever the exit code is (one run in thirty).
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)

@@ -9,9 +9,9 @@ import sys
 
 if __name__ == "__main__":
     # First of all, so that Ctrl-C is answered while the rest is imported (as the module mobilekit.bench.__main__).
-    from mobilekit.cli import main
+    from mobilekit.cli import leave, main
 
-    sys.exit(main(["bench", *sys.argv[1:]]))
+    leave(lambda: main(["bench", *sys.argv[1:]]))
 
 import time
 from collections.abc import Sequence
