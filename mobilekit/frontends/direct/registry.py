@@ -71,7 +71,7 @@ def lowering(op: str) -> Callable[[Function], Function]:
 
 def lowerings() -> dict[str, Lowering]:
     """Every lowering by the name of its overload, the user's own among them."""
-    return {**builtin_lowerings(), **_CUSTOM}
+    return dict(sorted({**builtin_lowerings(), **_CUSTOM}.items()))
 
 
 @functools.cache

@@ -139,9 +139,11 @@ def reshape_value(b: Builder, x: Value, shape: Sequence[int]) -> Value:
     met = list(dict.fromkeys(group_of[axis] for axis in storage))
     wanted = [axis for index in met for axis in groups[index][0]]
     if wanted != storage:
-        # Something moves anyway: into PyTorch's own order, which is what linear layers and heads go on with.
-        met = list(range(len(groups)))
-        wanted = [axis for before, _ in groups for axis in before]
+        if len(shape) < 4:
+            # Something moves anyway: into PyTorch's own order, which is what linear layers and heads go on with. What
+            # may still be an image keeps its channels last (ShuffleNetV2: 16 transposes, not 45).
+            met = list(range(len(groups)))
+            wanted = [axis for before, _ in groups for axis in before]
         ones = [axis for axis in range(x.rank) if x.shape[axis] == 1]
         x = b.reorder(x, (*ones, *wanted))
     order = _with_ones([axis for index in met for axis in groups[index][1]], shape)
