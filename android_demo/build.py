@@ -159,7 +159,7 @@ def _download(artifacts: list[Artifact]) -> None:
         for a in artifacts
     )
     pom = (
-        '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion><groupId>mobilekit</groupId>'
+        "<project><modelVersion>4.0.0</modelVersion><groupId>mobilekit</groupId>"
         f"<artifactId>downloads</artifactId><version>1</version><dependencies>{dependencies}</dependencies></project>"
     )
     with tempfile.TemporaryDirectory() as folder:
