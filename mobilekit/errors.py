@@ -68,6 +68,12 @@ class VerificationError(BarMissedError):
     """The converted file does not compute what the model computes."""
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of a foreign error's text that says something, or its type's name."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
 @dataclass(frozen=True)
 class UnsupportedOp:
     """One op that cannot be converted, and what the user can do about it."""

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mobilekit.errors import InputError, RuntimeUnavailableError
+from mobilekit.errors import InputError, RuntimeUnavailableError, first_line
 from mobilekit.streams import filtered
 
 # module, distribution that gives its version
@@ -90,7 +90,7 @@ class Interpreter:
                 )
                 self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
-            raise RuntimeUnavailableError(f"{describe()} cannot run this file: {_first_line(error)}") from error
+            raise RuntimeUnavailableError(f"{describe()} cannot run this file: {first_line(error)}") from error
         self._inputs = self._interpreter.get_input_details()
         self._outputs = self._interpreter.get_output_details()
 
@@ -109,7 +109,7 @@ class Interpreter:
         try:
             self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
-            raise RuntimeUnavailableError(f"this file cannot run at {list(shapes)}: {_first_line(error)}") from error
+            raise RuntimeUnavailableError(f"this file cannot run at {list(shapes)}: {first_line(error)}") from error
         self._inputs = self._interpreter.get_input_details()
         self._outputs = self._interpreter.get_output_details()
 
@@ -142,7 +142,7 @@ class Interpreter:
         try:
             self._interpreter.invoke()
         except (RuntimeError, ValueError) as error:
-            raise RuntimeUnavailableError(f"{describe()} failed to run the model: {_first_line(error)}") from error
+            raise RuntimeUnavailableError(f"{describe()} failed to run the model: {first_line(error)}") from error
 
     def output(self, index: int = 0) -> NDArray[Any]:
         array: NDArray[Any] = self._interpreter.get_tensor(self._outputs[index]["index"])
@@ -181,8 +181,3 @@ def _info(detail: dict[str, Any]) -> TensorInfo:
         scale=float(scale),
         zero_point=int(zero_point),
     )
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -22,7 +22,14 @@ from mobilekit.conversion.adapter import Adapter
 from mobilekit.conversion.converted import Converted
 from mobilekit.conversion.inputs import load_source, open_folder
 from mobilekit.conversion.verify import judge
-from mobilekit.errors import BackendError, InputError, MobilekitError, UnsupportedOpsError, VerificationError
+from mobilekit.errors import (
+    BackendError,
+    InputError,
+    MobilekitError,
+    UnsupportedOpsError,
+    VerificationError,
+    first_line,
+)
 from mobilekit.files import check_writable
 from mobilekit.frontends.backends import BACKENDS, backends
 from mobilekit.frontends.direct.lower import InputSpec, Lowered, OutputSpec
@@ -91,7 +98,7 @@ def convert(
         try:
             result = _convert(
                 source, chosen, recipe, calibration, tuple(targets), verify, preprocess, postprocess, labels, steps,
-                tuple(f"backend {other} was tried first: {_first_line(error)}" for other, error in tried),
+                tuple(f"backend {other} was tried first: {first_line(error)}" for other, error in tried),
             )  # fmt: skip
         except (UnsupportedOpsError, BackendError, VerificationError) as error:
             tried.append((chosen, error))
@@ -171,10 +178,6 @@ def _recipe(quantize: str | Recipe | None, io_dtype: str | None) -> Recipe | Non
         return None
     recipe = preset(quantize) if isinstance(quantize, str) else quantize
     return recipe if io_dtype is None else recipe.with_changes(io_dtype=io_dtype)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
 
 
 # -- steps ---------------------------------------------------------------------------------------------------------

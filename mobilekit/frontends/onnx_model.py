@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils import _pytree as pytree
 
-from mobilekit.errors import CaptureError, InputError, ModelLoadError
+from mobilekit.errors import CaptureError, InputError, ModelLoadError, first_line
 from mobilekit.frontends.arrays import as_array
 from mobilekit.frontends.direct.capture import capture
 from mobilekit.frontends.onnx_static import make_static
@@ -47,7 +47,7 @@ def from_onnx(path: Path, example_inputs: Any = None, name: str | None = None) -
         try:
             return [np.asarray(output) for output in session.run(out_names, feed)]
         except Exception as error:  # ONNX Runtime has no common base class for its errors
-            raise InputError(f"ONNX Runtime cannot run '{path}' on these inputs: {_first_line(error)}") from error
+            raise InputError(f"ONNX Runtime cannot run '{path}' on these inputs: {first_line(error)}") from error
 
     tensors = [torch.from_numpy(np.array(as_array(value))) for value in example]
     reference(tensors)
@@ -86,7 +86,7 @@ def _load(onnx: Any, path: Path) -> Any:
     except OSError as error:
         raise ModelLoadError(f"cannot read '{path}': {error.strerror or error}") from error
     except Exception as error:  # protobuf, the checker and missing external data each raise their own
-        raise ModelLoadError(f"'{path}' is no usable ONNX model: {_first_line(error)}") from error
+        raise ModelLoadError(f"'{path}' is no usable ONNX model: {first_line(error)}") from error
     return model
 
 
@@ -141,7 +141,7 @@ def _session(onnxruntime: Any, model: Any, path: Path) -> Any:
         # Weights in files beside the model are loaded already.
         return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # see above
-        raise ModelLoadError(f"ONNX Runtime cannot load '{path}': {_first_line(error)}") from error
+        raise ModelLoadError(f"ONNX Runtime cannot load '{path}': {first_line(error)}") from error
 
 
 def _dtype(onnx_type: str) -> str:
@@ -172,7 +172,7 @@ def _program(model: Any, example: Sequence[torch.Tensor]) -> tuple[Any, str]:
     except CaptureError as error:
         return None, str(error)
     except Exception as error:  # onnx2torch raises anything
-        return None, f"onnx2torch cannot read the model: {_first_line(error)}"
+        return None, f"onnx2torch cannot read the model: {first_line(error)}"
 
 
 def _simplified(model: Any) -> Any:
@@ -219,8 +219,3 @@ def _axes_to_attributes(model: Any) -> None:
             axes = numpy_helper.to_array(constants[node.input[1]]).tolist()
             node.attribute.append(helper.make_attribute("axes", axes))
             del node.input[1:]
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line for line in str(error).strip().splitlines() if line.strip()]
-    return lines[0].strip()[:300] if lines else type(error).__name__

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch.export import ExportedProgram
 
-from mobilekit.errors import CaptureError, InputError
+from mobilekit.errors import CaptureError, InputError, first_line
 from mobilekit.results import InputOrigin
 from mobilekit.source import SourceLocation
 
@@ -204,10 +204,10 @@ def _explain(error: Exception, model: torch.nn.Module, args: tuple[Any, ...], kw
     try:
         model(*args, **kwargs)
     except Exception as own:  # the model's code may raise anything
-        text = f"{type(own).__name__}: {_first_line(own)}{_place(own)}"
+        text = f"{type(own).__name__}: {_cause(own)}{_place(own)}"
         return f"the model raises in forward with {_shapes(args, kwargs)}: {text}"
     return (
-        f"torch.export cannot capture the model: {type(error).__name__}: {_first_line(error)}{_place(error)}. "
+        f"torch.export cannot capture the model: {type(error).__name__}: {_cause(error)}{_place(error)}. "
         "Control flow and shapes that depend on values must be written with torch.cond, torch.where or fixed shapes"
     )
 
@@ -224,12 +224,10 @@ def _shapes(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     return ", ".join(shown) or "no inputs"
 
 
-def _first_line(error: BaseException) -> str:
+def _cause(error: BaseException) -> str:
+    """The first line, or every limit that dynamic shapes lack."""
     violated = re.findall(r"^\s*- (.*)$", str(error), re.MULTILINE) if "Constraints violated" in str(error) else []
-    if violated:
-        return "; ".join(violated)
-    lines = [line for line in str(error).strip().splitlines() if line.strip()]
-    return lines[0].strip() if lines else type(error).__name__
+    return "; ".join(violated) or first_line(error)
 
 
 def _place(error: BaseException) -> str:

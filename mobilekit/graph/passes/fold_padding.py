@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from mobilekit.graph.ir import Graph, Op, Tensor
+from mobilekit.graph.padding import same_padding
 
 
 def fold_padding(graph: Graph) -> int:
@@ -42,12 +43,13 @@ def _is_resizable(image: Tensor) -> bool:
 
 
 def _same(op: Op, source: Tensor, weights: Tensor) -> list[tuple[int, int]]:
-    """The zeros that SAME means. Source: TFLite ``kernels/padding.h``, ComputePaddingWithOffset."""
-    result = []
-    for axis, letter in ((1, "h"), (2, "w")):
-        stride = int(op.options[f"stride_{letter}"])
-        dilation = int(op.options.get(f"dilation_{letter}_factor", 1))
-        size, kernel = source.shape[axis], weights.shape[axis]
-        total = max((-(-size // stride) - 1) * stride + dilation * (kernel - 1) + 1 - size, 0)
-        result.append((total // 2, total - total // 2))
-    return result
+    """The zeros that SAME would mean for this convolution, along height and width."""
+    return [
+        same_padding(
+            source.shape[axis],
+            weights.shape[axis],
+            int(op.options[f"stride_{letter}"]),
+            int(op.options.get(f"dilation_{letter}_factor", 1)),
+        )
+        for axis, letter in ((1, "h"), (2, "w"))
+    ]

@@ -34,6 +34,13 @@ CASES: list[tuple[str, nn.Module, torch.Tensor, Any, list[tuple[int, ...]]]] = [
         [(2, 3, 16, 16), (1, 3, 16, 16), (7, 3, 16, 16)],
     ),
     (
+        "batch of a reshape",
+        net(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(4 * 6 * 6, 5)),
+        torch.rand(2, 3, 8, 8),
+        ({0: Dim("batch", max=64)},),
+        [(2, 3, 8, 8), (1, 3, 8, 8), (5, 3, 8, 8)],
+    ),
+    (
         "height and width",
         net(*CONVOLUTIONS, nn.Conv2d(8, 2, 1)),
         torch.rand(1, 3, 16, 24),
@@ -63,7 +70,7 @@ def test_three_sizes(model: nn.Module, example: torch.Tensor, shapes: Any, sizes
 
 
 def test_the_sidecar_says_which_dimensions_are_open() -> None:
-    _, model, example, shapes, _ = CASES[1]
+    _, model, example, shapes, _ = CASES[2]
     spec = mobilekit.convert(model, example, dynamic_shapes=shapes).sidecar.inputs[0]
     assert spec.shape == (1, -1, -1, 3)
     assert spec.model_shape == (1, 3, -1, -1)

@@ -18,12 +18,12 @@ from mobilekit.frontends.direct.ops.windows import (
     as_sequence,
     pad_spatial,
     per_axis,
-    same_padding,
     with_batch,
 )
 from mobilekit.frontends.direct.registry import lowers
 from mobilekit.frontends.direct.values import Value, channels_last_order
 from mobilekit.graph.ir import Tensor
+from mobilekit.graph.padding import same_padding
 
 
 class Window:

@@ -31,15 +31,6 @@ def pad_spatial(b: Builder, tensor: Tensor, pads: Pads, value: float | None = No
     return b.emit("PADV2", [tensor, b.constant(amounts), b.scalar(value, tensor.dtype)], shape)
 
 
-def same_padding(size: int, kernel: int, stride: int, dilation: int = 1) -> tuple[int, int]:
-    """Zeros before and after that TFLite's SAME means: the smaller half first.
-
-    Source: TFLite ``kernels/padding.h``, ComputePaddingWithOffset.
-    """
-    total = max((-(-size // stride) - 1) * stride + dilation * (kernel - 1) + 1 - size, 0)
-    return total // 2, total - total // 2
-
-
 def with_batch(b: Builder, x: Value, rank: int, lowering: Callable[[Value], Value]) -> Value:
     """PyTorch takes images without a batch: add one of size one, and take it off the result."""
     if x.rank == rank:
