@@ -231,6 +231,8 @@ def _ranges(variant: Equalized, recipe: Recipe, calibration: Calibration, defaul
         if tensor.data is not None:
             real = tensor.data[np.abs(tensor.data) < 1e30]
             return (float(real.min()), float(real.max())) if real.size else (0.0, 0.0)
+        if tensor.name in variant.caps and tensor.name not in calibration.statistics:
+            return 0.0, variant.caps[tensor.name]
         equalized = tensor.name in variant.factors
         statistics = (calibration.equalized if equalized else calibration.statistics)[tensor.name]
         if statistics.minimum > statistics.maximum:  # Never a finite value: an empty tensor.
