@@ -8,6 +8,7 @@ behind a DEQUANTIZE that runs once when the model is loaded.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +55,9 @@ def integer_constants(
         rows = op.output.shape[-1]
         bias = Tensor(f"{op.name}/bias", (rows,), "float32", np.zeros(rows, np.float32))
         inputs.extend([None] * (rule.bias + 1 - len(inputs)))
+    if bias is not None and bias.data is not None and bias.rank != 1:
+        # TensorFlow's converter leaves some biases as [1, 1, 1, n]; scales a channel want one axis.
+        bias = replace(bias, shape=(bias.size,), data=bias.data.reshape(-1), shape_signature=None)
     bias_values = None if bias is None else bias.data
     quantization = parameters.weight(weight.data, rule.axis if per_channel else None, bias_values, input_scale)
     stored = parameters.quantize_weight(weight.data, quantization)

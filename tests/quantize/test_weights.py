@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from mobilekit.graph.writer import write
 from mobilekit.quantize import Override, preset, quantize
 from mobilekit.quantize.measure import sqnr_db
 from mobilekit.quantize.weights import pack_int4
-from tests.quantize.graphs import constant, float_tensor, run, samples
+from tests.quantize.graphs import constant, conv, float_tensor, run, samples
 
 
 def dense(rows=64, columns=64):
@@ -89,3 +91,20 @@ def test_pack_int4_puts_the_first_value_in_the_low_half():
 def test_deterministic(name):
     graph = dense()
     assert write(quantize(graph, (), preset(name)).graph) == write(quantize(graph, (), preset(name)).graph)
+
+
+def test_a_bias_with_leading_ones_becomes_a_row():
+    rng = np.random.default_rng(0)
+    op = conv(float_tensor("x", 1, 4, 4, 3), "y", rng, 5)
+    bias = op.inputs[2]
+    op.inputs[2] = constant("b4", bias.data.reshape(1, 1, 1, 5))
+    graph = Graph(inputs=op.inputs[:1], outputs=op.outputs, ops=[op])
+    result = quantize(graph, samples(graph, 4), preset("int8"))
+    stored = next(t for t in result.graph.tensors() if t.dtype == "int32")
+    assert stored.shape == (5,)
+    # The same network with the usual shape gives the same numbers.
+    usual = Graph(
+        inputs=op.inputs[:1], outputs=op.outputs, ops=[dataclasses.replace(op, inputs=[*op.inputs[:2], bias])]
+    )
+    twin = quantize(usual, samples(usual, 4), preset("int8"))
+    np.testing.assert_array_equal(stored.data, next(t for t in twin.graph.tensors() if t.dtype == "int32").data)

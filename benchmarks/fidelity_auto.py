@@ -1,0 +1,81 @@
+"""``Auto`` on PicoDet: how long the search takes, what it tries, and whether its answer holds on other pages.
+
+    python benchmarks/fidelity_auto.py --graphs FOLDER [--max-drop 0.03] [--pages 40] [--held-out 150]
+
+FOLDER is what fidelity.py --make-graphs wrote. The search's metric is equation AP50 on drawn camera-like pages; the
+answer is then judged on pages that neither calibration nor the search saw. Time is wall-clock, of this process alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from benchmarks import support
+from benchmarks.fidelity import compare, float_graph, runner
+from benchmarks.tasks.common import average_precision, matches
+from benchmarks.tasks.pages import PICODET, page, page_input, picodet_boxes
+from mobilekit.errors import BarMissedError
+from mobilekit.quantize.auto import Auto, Run, auto
+
+SEARCH_SEED = 2000
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--graphs", type=Path, required=True)
+    parser.add_argument("--max-drop", type=float, nargs="+", default=[0.03])
+    parser.add_argument("--pages", type=int, default=40, help="that the search's metric looks at")
+    parser.add_argument("--held-out", type=int, default=150)
+    options = parser.parse_args()
+    support.print_machine()
+    graph = float_graph(PICODET, options.graphs)
+    if graph is None:
+        parser.error("no picodet in --graphs")
+    cases = [page(SEARCH_SEED + seed, camera=True) for seed in range(options.pages)]
+    inputs = [page_input(case) for case in cases]
+
+    def metric(run: Run) -> float:
+        found = (picodet_boxes(run([array])) for array in inputs)
+        return average_precision([matches(*boxes, case.boxes) for boxes, case in zip(found, cases, strict=True)])
+
+    task = PICODET.tasks(options.held_out)[1]
+    run = runner(graph)
+    reference = [task.judge(index, run(array)) for index, array in enumerate(task.inputs)]
+    searches = []
+    for max_drop in options.max_drop:
+        samples = PICODET.calibration()
+        start = time.perf_counter()
+        try:
+            found = auto(graph, samples, Auto(metric, max_drop=max_drop, prefer=("int8",)))
+        except BarMissedError as error:
+            searches.append({"max_drop": max_drop, "seconds": time.perf_counter() - start, "missed": str(error)})
+            print(error)
+            continue
+        seconds = time.perf_counter() - start
+        print(f"Auto, at most {max_drop} below float: {seconds:.0f} s")
+        for point in found.curve:
+            print(f"  {point.label:32} AP50 {point.metric:.3f}  {point.size_bytes:9} bytes  {point.latency_ms:7.1f} ms")
+        assert found.result is not None
+        row = compare(task, reference, f"Auto {max_drop}", runner(found.result.graph))
+        islands = [f"{i.kind} {i.name}" for i in found.result.float_islands]
+        searches.append(
+            {
+                "max_drop": max_drop,
+                "seconds": seconds,
+                "curve": [asdict(point) for point in found.curve],
+                "float_islands": islands,
+                "held_out": asdict(row),
+            }
+        )
+    print(support.write_results("fidelity_auto", {"search_pages": options.pages, "searches": searches}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
