@@ -230,3 +230,27 @@ def test_dead_channels_and_channels_a_million_apart(delegate):
     wanted, got = run(graph, sample)[1], run(result.graph, sample, delegate)[1]
     # The bar of the healthy network: odd channels must not pull the others down.
     assert sqnr_db(float(np.sum(wanted**2)), float(np.sum((wanted - got) ** 2))) > 22
+
+
+def test_int8_that_is_too_coarse_is_said_with_the_recipe_that_helps():
+    """One channel a thousand times the others between two products: no equalisation passes, 8 bits cannot hold both."""
+    scale = np.ones(8, np.float32)
+    scale[0] = 1000
+    x, wide, y = (float_tensor(name, 1, 4, 4, 8) for name in ("x", "wide", "y"))
+    none = {"fused_activation_function": "NONE"}
+    up = Op("MUL", [x, constant("up", scale)], [wide], none)
+    down = Op("MUL", [wide, constant("down", 1 / scale)], [y], none)
+    graph = Graph(inputs=[x], outputs=[y], ops=[up, down])
+    result = quantize(graph, samples(graph, 16), preset("int8"))
+    said = [note for note in result.notes if "coarse" in note]
+    assert len(said) == 1
+    assert "int16x8" in said[0]
+    assert "Auto" in said[0]
+    finer = quantize(graph, samples(graph, 16), preset("int16x8"))
+    sample = samples(graph, 1, seed=3)[0]
+    assert _sqnr(graph, finer.graph, sample) > 20 + _sqnr(graph, result.graph, sample)
+
+
+def test_int8_that_is_fine_says_nothing_of_the_kind():
+    graph = small_network()
+    assert not [n for n in quantize(graph, samples(graph, 16), preset("int8")).notes if "coarse" in n]
