@@ -66,6 +66,44 @@ def nothing():
 def shapeless():
     return torch.nn.Linear(3, 3)
 
+class Branches(Net):
+    def forward(self, x):
+        if x.mean() > 0:
+            return x
+        return -x
+
+class Writes(Net):
+    def forward(self, x):
+        x += 1
+        return self.conv(x)
+
+def branches():
+    return Branches(), torch.zeros(1, 3, 16, 16)
+
+def writes():
+    return Writes(), torch.zeros(1, 3, 16, 16)
+
+def doubles():
+    return Net(), torch.zeros(1, 3, 16, 16, dtype=torch.float64)
+
+def double_weights():
+    return Net().double(), torch.zeros(1, 3, 16, 16)
+
+def complexes():
+    return Net(), torch.zeros(1, 3, 16, 16, dtype=torch.complex64)
+
+def sparse():
+    return Net(), torch.zeros(1, 3, 16, 16).to_sparse()
+
+def text():
+    return Net(), (torch.zeros(1, 3, 16, 16), "fast")
+
+def inputless():
+    return Net(), ()
+
+def scripted():
+    return torch.jit.trace(Net().eval(), torch.zeros(1, 3, 16, 16)), torch.zeros(1, 3, 16, 16)
+
 def slow():
     import time
     for _ in range(600):
@@ -163,6 +201,16 @@ CASES = [
     Case("convert net.py:nothing -o out/new.tflite", ("'nothing' in 'net.py' returned None, not an nn.Module",)),
     # a model that raises in forward
     Case("convert net.py:raises -o out/new.tflite", ("the user's own mistake", "net.py:13")),
+    # models and inputs that no file can stand for (more in tests/frontends/direct/test_admission.py, test_explain.py)
+    Case("convert net.py:branches -o out/new.tflite", ("branches on", "if x.mean() > 0", "torch.where"), lines=2),
+    Case("convert net.py:writes -o out/new.tflite", ("writes into the input 'x'", "x += 1", "x.clone()"), lines=2),
+    Case("convert net.py:doubles -o out/new.tflite", ("input 0 is float64", "input 0.float()")),
+    Case("convert net.py:double_weights -o out/new.tflite", ("'conv.weight' is float64", "model.float()")),
+    Case("convert net.py:complexes -o out/new.tflite", ("input 0 is complex64", "two tensors")),
+    Case("convert net.py:sparse -o out/new.tflite", ("input 0 is sparse_coo", "to_dense()")),
+    Case("convert net.py:text -o out/new.tflite", ("input 1 is the string 'fast'",)),
+    Case("convert net.py:inputless -o out/new.tflite", ("no tensor among its inputs",)),
+    Case("convert net.py:scripted -o out/new.tflite", ("torch.jit.trace", "give the nn.Module")),
     # wrong example shapes
     Case("convert net.py:make --input-shape 1,4,16,16 -o out/new.tflite", ("[1, 4, 16, 16]",)),
     Case("convert net.py:make --input-shape 1,a", ("'1,a' is no shape: write it as 1,3,224,224",)),

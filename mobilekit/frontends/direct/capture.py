@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import operator
-import os
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch.export import ExportedProgram
+from torch.export.graph_signature import OutputKind
 
-from mobilekit.errors import CaptureError, InputError, first_line
+from mobilekit.errors import CaptureError, InputError
+from mobilekit.frontends.direct.admission import check_inputs, check_module, check_outputs, unwrapped
+from mobilekit.frontends.direct.explain import TORCH_FOLDER, explain
 from mobilekit.results import InputOrigin
 from mobilekit.source import SourceLocation
 
-# With the separator: torchvision lies beside it and is not it.
-_TORCH_FOLDER = str(Path(torch.__file__).parent) + os.sep
 _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in \S+\n\s*(?P<code>.*)')
 
 # Ops that write into their input but are harmless once the result simply replaces the input (see needs_functional).
@@ -84,22 +85,57 @@ def capture(
     """
     if isinstance(model, ExportedProgram):
         args, kwargs = model.example_inputs if model.example_inputs is not None else ((), {})
-        return Captured(_functional(model), tuple(args), dict(kwargs), ())
-    if model.training:
-        raise InputError(
-            "the model is in training mode, where dropout and batch norm compute something else: call model.eval()"
-        )
+        return Captured(_admitted(model), tuple(args), dict(kwargs), ())
+    model = unwrapped(model)
+    check_module(model)
     origins: tuple[InputOrigin, ...] = ()
     if example_args is None and not example_kwargs:
         example_args, origins = infer_inputs(model)
     args = (example_args,) if isinstance(example_args, torch.Tensor) else tuple(example_args or ())
     kwargs = dict(example_kwargs or {})
+    check_inputs(args, kwargs)
     with torch.no_grad(), _quiet_torch():
         try:
             program = torch.export.export(model, args, kwargs, dynamic_shapes=dynamic_shapes)
         except Exception as error:  # torch.export raises anything the model's own code raises
-            raise CaptureError(_explain(error, model, args, kwargs)) from error
-    return Captured(_functional(program), args, kwargs, origins)
+            raise CaptureError(explain(error, model, args, kwargs)) from error
+    return Captured(_admitted(program), args, kwargs, origins)
+
+
+def _admitted(program: ExportedProgram) -> ExportedProgram:
+    """The program without in-place ops that matter; an error where it writes into what belongs to the caller."""
+    functional = _functional(program)
+    for spec in functional.graph_signature.output_specs:
+        if spec.kind in (OutputKind.USER_INPUT_MUTATION, OutputKind.PARAMETER_MUTATION):
+            raise CaptureError(_written(program, str(spec.target), spec.kind))
+    check_outputs(functional)
+    return functional
+
+
+def _written(program: ExportedProgram, target: str, kind: OutputKind) -> str:
+    """Which line writes into an input or a parameter, and what to write instead."""
+    thing = f"the input '{target}'" if kind == OutputKind.USER_INPUT_MUTATION else f"the parameter '{target}'"
+    holders = {
+        node
+        for spec, node in zip(
+            program.graph_signature.input_specs, program.graph.find_nodes(op="placeholder"), strict=False
+        )
+        if target in (spec.target, getattr(spec.arg, "name", None))
+    }
+    place = ""
+    for node in program.graph.nodes:
+        given = node.args[0] if node.args else None
+        if given not in holders:
+            continue
+        if _is_view(node):
+            holders.add(node)
+        elif isinstance(node.target, torch._ops.OpOverload) and _writes_first_argument(node.target):
+            place = f" at {source_of(node)}"
+            break
+    return (
+        f"the model writes into {thing} in place{place}\n  instead: write on a copy (x = x.clone()): a file cannot "
+        "change what it is given"
+    )
 
 
 @contextlib.contextmanager
@@ -108,8 +144,12 @@ def _quiet_torch() -> Iterator[None]:
     logger = logging.getLogger("torch")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
+    said = io.StringIO()
     try:
-        yield
+        # torch.export prints the half-made graph; what was said during an export that works (warnings) goes through.
+        with contextlib.redirect_stderr(said):
+            yield
+        sys.stderr.write(said.getvalue())
     finally:
         logger.setLevel(level)
 
@@ -187,7 +227,7 @@ def source_of(node: torch.fx.Node) -> SourceLocation | None:
     if not frames:
         return None
     # "<...>" is code that torch made up while tracing.
-    own = [frame for frame in frames if not frame["file"].startswith((_TORCH_FOLDER, "<"))]
+    own = [frame for frame in frames if not frame["file"].startswith((TORCH_FOLDER, "<"))]
     frame = (own or frames)[-1]
     return SourceLocation(frame["file"], int(frame["line"]), frame["code"].strip(), module_path(node))
 
@@ -197,46 +237,3 @@ def module_path(node: torch.fx.Node) -> str:
     stack = node.meta.get("nn_module_stack") or {}
     path = next(reversed(stack.values()), ("", None))[0] if stack else ""
     return str(path).removeprefix("L['self'].").removeprefix("L['self']")
-
-
-def _explain(error: Exception, model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-    """Two lines for a failed export: what the model itself raises, if it raises, else why it cannot be traced."""
-    try:
-        model(*args, **kwargs)
-    except Exception as own:  # the model's code may raise anything
-        text = f"{type(own).__name__}: {_cause(own)}{_place(own)}"
-        return f"the model raises in forward with {_shapes(args, kwargs)}: {text}"
-    return (
-        f"torch.export cannot capture the model: {type(error).__name__}: {_cause(error)}{_place(error)}. "
-        "Control flow and shapes that depend on values must be written with torch.cond, torch.where or fixed shapes"
-    )
-
-
-def _shapes(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-    def show(value: Any) -> str:
-        return (
-            f"{str(value.dtype).removeprefix('torch.')}{list(value.shape)}"
-            if isinstance(value, torch.Tensor)
-            else repr(value)
-        )
-
-    shown = [show(value) for value in args] + [f"{key}={show(value)}" for key, value in kwargs.items()]
-    return ", ".join(shown) or "no inputs"
-
-
-def _cause(error: BaseException) -> str:
-    """The first line, or every limit that dynamic shapes lack."""
-    violated = re.findall(r"^\s*- (.*)$", str(error), re.MULTILINE) if "Constraints violated" in str(error) else []
-    return "; ".join(violated) or first_line(error)
-
-
-def _place(error: BaseException) -> str:
-    """The innermost line of the traceback that is not PyTorch's."""
-    place = ""
-    trace = error.__traceback__
-    while trace is not None:
-        file = trace.tb_frame.f_code.co_filename
-        if not file.startswith(_TORCH_FOLDER) and "/mobilekit/" not in file and not file.startswith("<"):
-            place = f" ({file}:{trace.tb_lineno})"
-        trace = trace.tb_next
-    return place

@@ -73,7 +73,7 @@ def test_truth_values() -> None:
 def test_dtype_of_the_result() -> None:
     check_lowering(
         lambda x, i: (
-            x.sum(dtype=torch.float64), i.sum(dtype=torch.float32), i.mean(dtype=torch.float32),
+            x.sum(dtype=torch.float64).float(), i.sum(dtype=torch.float32), i.mean(dtype=torch.float32),
             i.sum(1, dtype=torch.int32),
         ),
         random(2, 3),
