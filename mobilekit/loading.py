@@ -5,6 +5,8 @@
 ``torchvision.models:mobilenet_v2``   the same of a package that can be imported, or of the current folder
 ``net.pt2``                           a saved ``torch.export`` program
 ``net.tflite``, ``net.onnx``          the path itself, checked to be a readable file
+``net.keras``, ``net.h5``, a folder   the same for TensorFlow's: Keras files, a SavedModel; ``folder:name`` names one of
+                                      its signatures
 ====================================  ==================================================================
 
 A function is called without arguments and gives an ``nn.Module``, or ``(module, example_inputs)``. torch is imported
@@ -29,9 +31,12 @@ from typing import Any, Literal
 
 from mobilekit.errors import InputError, ModelLoadError
 
-FORMS = "path.py:function, package.module:function, or a .pt2, .onnx or .tflite file"
+FORMS = "path.py:function, package.module:function, a .pt2, .onnx, .tflite, .keras or .h5 file, or a SavedModel"
 
-Kind = Literal["module", "program", "onnx", "tflite"]
+Kind = Literal["module", "program", "onnx", "tflite", "tensorflow"]
+
+FILE_KINDS = frozenset({"onnx", "tflite", "tensorflow"})
+"""Kinds that are files of another framework: a path, with a runtime of its own as the reference."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +47,19 @@ class LoadedModel:
     """Short, for reports and file names: ``mobilenet_v2``."""
     kind: Kind
     model: Any
-    """nn.Module ("module"), ExportedProgram ("program") or Path ("onnx", "tflite")."""
+    """nn.Module ("module"), ExportedProgram ("program") or Path ("onnx", "tflite", "tensorflow")."""
     example_inputs: tuple[Any, ...] | None = None
     """What the user's function, or the saved program, gave as inputs."""
+    signature: str | None = None
+    """Which signature of a SavedModel, if one was named."""
 
 
 def load_model(spec: str) -> LoadedModel:
     """Load the model that ``spec`` names; :class:`ModelLoadError` says what was wrong, with the user's line."""
     target, colon, attribute = spec.rpartition(":")
+    folder = Path(target) if colon and _is_saved_model(Path(target)) else Path(spec)
+    if spec and folder.is_dir():
+        return _from_folder(folder, attribute if colon and folder == Path(target) else None)
     if colon and attribute.isidentifier():
         return _from_python(target, attribute)
     path = Path(spec)
@@ -58,6 +68,16 @@ def load_model(spec: str) -> LoadedModel:
         raise ModelLoadError(_unknown_form(path, suffix))
     _check_file(path)
     return _FILES[suffix](path)
+
+
+def _is_saved_model(path: Path) -> bool:
+    return (path / "saved_model.pb").is_file()
+
+
+def _from_folder(path: Path, signature: str | None) -> LoadedModel:
+    if not _is_saved_model(path):
+        raise ModelLoadError(f"'{path}' is a folder, not a model file (a SavedModel's would hold saved_model.pb)")
+    return LoadedModel(path.resolve().name, "tensorflow", path, signature=signature)
 
 
 def _unknown_form(path: Path, suffix: str) -> str:
@@ -115,6 +135,8 @@ _FILES: dict[str, Callable[[Path], LoadedModel]] = {
     ".pt2": _from_program,
     ".tflite": lambda path: LoadedModel(path.stem, "tflite", path),
     ".onnx": lambda path: LoadedModel(path.stem, "onnx", path),
+    ".keras": lambda path: LoadedModel(path.stem, "tensorflow", path),
+    ".h5": lambda path: LoadedModel(path.stem, "tensorflow", path),
 }
 
 

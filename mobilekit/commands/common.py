@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mobilekit.errors import InputError
-from mobilekit.loading import FORMS, LoadedModel, load_model, parse_shape
+from mobilekit.loading import FILE_KINDS, FORMS, LoadedModel, load_model, parse_shape
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -67,10 +67,8 @@ def tell(text: str) -> None:
 
 
 def load_convertible(spec: str) -> LoadedModel:
-    """A module in eval mode, a program, or the path of an .onnx file."""
+    """A module in eval mode, a program, or the path of a file."""
     loaded = load_model(spec)
-    if loaded.kind == "tflite":
-        raise InputError(f"'{spec}' is a .tflite file already; give the model that it is to be made of")
     if loaded.kind == "module" and loaded.model.training:
         loaded.model.eval()
     return loaded
@@ -98,7 +96,12 @@ def preprocess_spec(name: str | None, shapes: Sequence[tuple[int, ...]]) -> Prep
         return None
     from mobilekit.tasks.preprocess import preset
 
-    if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][1] not in (1, 3):
+    last = len(shapes) == 1 and len(shapes[0]) == 4 and shapes[0][1] not in (1, 3)
+    if last and shapes[0][3] in (1, 3):
+        raise InputError(
+            "--preprocess makes pictures of [1, 3, height, width], the model takes channels last: give a folder of .npy"
+        )
+    if len(shapes) != 1 or len(shapes[0]) != 4 or last:
         found = ", ".join(str(list(shape)) for shape in shapes) or "unknown (give --input-shape)"
         raise InputError(f"--preprocess needs a model of one picture, [1, 3, height, width]; its inputs are {found}")
     _, channels, height, width = shapes[0]
@@ -115,10 +118,10 @@ def input_shapes(loaded: LoadedModel, inputs: Sequence[Any] | None) -> list[tupl
 
 def known_inputs(loaded: LoadedModel) -> Sequence[Any]:
     """Example inputs that the model says itself; :class:`InputError` where it does not."""
-    if loaded.kind == "onnx":
-        from mobilekit.frontends.onnx_model import from_onnx
+    if loaded.kind in FILE_KINDS:
+        from mobilekit.conversion.inputs import file_source
 
-        return from_onnx(loaded.model).example_call()
+        return file_source(loaded).example_call()
     if loaded.kind == "program":
         raise InputError("the program holds no example inputs: give --input-shape")
     from mobilekit.frontends.direct.capture import infer_inputs

@@ -27,7 +27,7 @@ from mobilekit.commands.common import (
     read_sidecar,
 )
 from mobilekit.errors import ModelLoadError, VerificationError
-from mobilekit.loading import LoadedModel
+from mobilekit.loading import FILE_KINDS, LoadedModel
 
 if TYPE_CHECKING:
     from mobilekit.sidecar import Sidecar
@@ -96,10 +96,10 @@ def _read(file: Path) -> bytes:
 
 def _reference(loaded: LoadedModel, inputs: Sequence[Any] | None) -> tuple[Any, str]:
     """What the file is compared with, and its name."""
-    if loaded.kind == "onnx":
-        from mobilekit.frontends.onnx_model import from_onnx
+    if loaded.kind in FILE_KINDS:
+        from mobilekit.conversion.inputs import file_source
 
-        source = from_onnx(loaded.model, inputs)
+        source = file_source(loaded, inputs)
         return source.reference, source.reference_name
     import torch
 

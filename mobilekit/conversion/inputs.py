@@ -11,7 +11,7 @@ from torch.export import ExportedProgram
 
 from mobilekit.errors import InputError
 from mobilekit.frontends.source import Source, from_torch
-from mobilekit.loading import load_model
+from mobilekit.loading import FILE_KINDS, FORMS, LoadedModel, load_model
 from mobilekit.sidecar import PreprocessSpec
 
 
@@ -27,16 +27,30 @@ def load_source(
         loaded = load_model(str(model))
         name = name or loaded.name
         example_inputs = example_inputs if example_inputs is not None else loaded.example_inputs
-        if loaded.kind == "onnx":
-            from mobilekit.frontends.onnx_model import from_onnx
-
-            return from_onnx(loaded.model, example_inputs, name)
+        if loaded.kind in FILE_KINDS:
+            return file_source(loaded, example_inputs, name)
         model = loaded.model
     if not isinstance(model, (torch.nn.Module, ExportedProgram)):
         raise InputError(
-            f"a {type(model).__name__} is no model: give an nn.Module, an ExportedProgram, or a .pt2 or .onnx file"
+            f"a {type(model).__name__} is no model: give an nn.Module, an ExportedProgram, or a path: {FORMS}"
         )
     return from_torch(model, example_inputs, example_kwargs, dynamic_shapes, name)
+
+
+def file_source(loaded: LoadedModel, example_inputs: Any = None, name: str | None = None) -> Source:
+    """The file of another framework, each with its own runtime as the reference."""
+    name = name or loaded.name
+    if loaded.kind == "onnx":
+        from mobilekit.frontends.onnx_model import from_onnx
+
+        return from_onnx(loaded.model, example_inputs, name)
+    if loaded.kind == "tflite":
+        from mobilekit.frontends.tflite_model import from_tflite
+
+        return from_tflite(loaded.model, example_inputs, name)
+    from mobilekit.frontends.tensorflow_model import from_tensorflow
+
+    return from_tensorflow(loaded.model, loaded.signature, example_inputs, name)
 
 
 def open_folder(data: Iterable[Any] | str | Path | None, preprocess: PreprocessSpec | None) -> Iterable[Any] | None:

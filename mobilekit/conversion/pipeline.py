@@ -31,7 +31,7 @@ from mobilekit.errors import (
     first_line,
 )
 from mobilekit.files import check_writable
-from mobilekit.frontends.backends import BACKENDS, backends
+from mobilekit.frontends.backends import backends, for_source, make_graph
 from mobilekit.frontends.direct.lower import InputSpec, Lowered, OutputSpec
 from mobilekit.frontends.source import Source
 from mobilekit.graph.ir import Graph, Quantization
@@ -69,9 +69,10 @@ def convert(
     labels: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> Converted:
-    """Convert a PyTorch model to a .tflite file and verify the written bytes against PyTorch.
+    """Convert a model to a .tflite file and verify the written bytes against the model itself.
 
-    ``model``: an ``nn.Module`` in eval mode, an ``ExportedProgram``, or a path to a ``.pt2`` file.
+    ``model``: an ``nn.Module`` in eval mode, an ``ExportedProgram``, or a path: ``.pt2``, ``.onnx``, a float
+    ``.tflite``, ``.keras``, ``.h5``, the folder of a SavedModel.
     ``example_inputs``: a tensor or a tuple of tensors; if missing, inferred where the model says it (and reported).
     ``quantize``: None (float32), a preset such as "int8", or a :class:`~mobilekit.quantize.Recipe`.
     ``calibration``: any iterable of inputs (tensors, tuples, a DataLoader), or a folder of pictures (read as
@@ -94,7 +95,7 @@ def convert(
     with steps("capture"):
         source = load_source(model, example_inputs, example_kwargs, dynamic_shapes, name)
     tried: list[tuple[str, MobilekitError]] = []
-    for chosen in names:
+    for chosen in for_source(names, backend, source):
         try:
             result = _convert(
                 source, chosen, recipe, calibration, tuple(targets), verify, preprocess, postprocess, labels, steps,
@@ -124,7 +125,7 @@ def _convert(
 ) -> Converted:
     """One frontend, and everything that all of them share."""
     with steps("lower"):
-        lowered = BACKENDS[backend](source, steps.progress)
+        lowered = make_graph(backend, source, steps.progress)
     with steps("optimise"):
         if source.resized is None:  # else done before the sizes were merged
             run_passes(lowered.graph)
@@ -241,10 +242,9 @@ def _verify(
     interpreter = runtime.Interpreter(data)
 
     def pairs() -> Iterator[tuple[list[Any], list[Any]]]:
-        for call in calls:
-            leaves = adapter.spread(call, source.example)
+        for leaves, expected in source.compared(adapter.spread(call, source.example) for call in calls):
             got = adapter.flat_outputs(interpreter.run(adapter.stored(adapter.real(leaves))), leaves)
-            yield source.reference(leaves), got
+            yield expected, got
 
     return judge(
         pairs(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from mobilekit.errors import BackendError
 from mobilekit.frontends import litert, onnx2tf
@@ -32,6 +32,20 @@ BACKENDS: dict[str, Backend] = {
     "litert": lambda source, progress: litert.convert(source, progress=progress),
 }
 _INSTALLED = {"direct": lambda: True, "onnx2tf": onnx2tf.python, "litert": litert.python}
+
+
+def make_graph(name: str, source: Source, progress: Progress | None) -> Lowered:
+    """The float graph of ``source`` by backend ``name``, or the one that it is."""
+    return source.ready if source.ready is not None else BACKENDS[name](source, progress)
+
+
+def for_source(names: Sequence[str], asked: str, source: Source) -> Sequence[str]:
+    """The backends to try: none is needed, nor can be chosen, where the source is a graph already."""
+    if source.ready is None:
+        return names
+    if asked != "auto":
+        raise BackendError(f"backend '{asked}' cannot be chosen for '{source.name}': {source.no_program}")
+    return [source.made_by]
 
 
 def backends(name: str) -> list[str]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from numpy.typing import NDArray
@@ -20,8 +20,13 @@ from mobilekit.frontends.direct.capture import capture
 from mobilekit.frontends.direct.dynamic import dynamic_axes
 from mobilekit.results import InputOrigin
 
+if TYPE_CHECKING:
+    from mobilekit.frontends.direct.lower import Lowered
+
 Reference = Callable[[Sequence[Any]], list[NDArray[Any]]]
 """Flattened inputs -> flattened outputs as arrays, computed by what the user trusts (PyTorch, ONNX Runtime)."""
+References = Callable[[Iterable[Sequence[Any]]], Iterator[tuple[Sequence[Any], list[NDArray[Any]]]]]
+"""The same for a stream of calls, each given back with its outputs: what is slow to start is started once."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,18 @@ class Source:
     onnx: Path | None = None
     origins: tuple[InputOrigin, ...] = ()
     notes: tuple[str, ...] = ()
+    references: References | None = field(repr=False, default=None)
+    """How to compute :attr:`reference` for many calls, where that is not one by one."""
+    ready: Lowered | None = field(repr=False, default=None)
+    """The graph, where the source is one already (a .tflite file) and no backend has to make it."""
+    made_by: str = ""
+    """Who made :attr:`ready`: "tflite" (the user's file) or "tensorflow"."""
+
+    def compared(self, calls: Iterable[Sequence[Any]]) -> Iterator[tuple[Sequence[Any], list[NDArray[Any]]]]:
+        """Each call's flattened arguments with what the reference computes of them."""
+        if self.references is not None:
+            return self.references(calls)
+        return ((leaves, self.reference(leaves)) for leaves in calls)
 
     def need_program(self, backend: str) -> ExportedProgram:
         if self.program is None:
