@@ -191,7 +191,8 @@ CASES = [
     # a file that is no model
     Case("convert text.pt2", ("'text.pt2' is no program that torch",)),
     Case("convert photos", ("'photos' is no model: give path.py:function",)),
-    Case("convert good.tflite", ("'good.tflite' is a .tflite file already",)),
+    Case("convert good.tflite", ("'good.tflite' is the model itself: choose another --output",)),
+    Case("convert truncated.tflite -o out.tflite", ("'truncated.tflite' is damaged or truncated",)),
     Case("convert net.py", ("names a file but no function in it: write net.py:function",)),
     Case("convert syntax.py:make", ("SyntaxError", "syntax.py:1")),
     Case("convert imports.py:make", ("No module named 'no_such_package_here'", "imports.py:2")),

@@ -1,4 +1,4 @@
-"""``mobilekit convert``: a PyTorch model to a verified .tflite file."""
+"""``mobilekit convert``: a model to a verified .tflite file."""
 
 from __future__ import annotations
 
@@ -37,6 +37,8 @@ EPILOG = examples(
     "mobilekit convert net.py:make -o net.tflite --quantize int8 --calibration photos/ --preprocess imagenet",
     "mobilekit convert net.pt2 -o net.tflite --quantize int8 --calibration arrays/ --report report.html",
     "mobilekit convert net.py:make --input-shape 1,3,320,320 --json",
+    "mobilekit convert net.onnx -o net.tflite            (also .keras, .h5, a SavedModel)",
+    "mobilekit convert float.tflite -o int8.tflite --quantize int8 --calibration arrays/",
 )
 
 
@@ -86,11 +88,13 @@ def convert(
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Convert a PyTorch model to a .tflite file and verify it against PyTorch."""
+    """Convert a model to a .tflite file and verify it against the model itself."""
     from mobilekit.render.progress import live_progress
 
     _check_options(quantize, calibration, no_verify, data)
     path = output or Path(f"{_short_name(model)}.tflite")
+    if path.resolve() == Path(model).resolve():
+        raise InputError(f"'{path}' is the model itself: choose another --output")
     _check_output(path, report)
     names = read_labels(labels)
     with live_progress(quiet) as show:
