@@ -16,16 +16,29 @@ if TYPE_CHECKING:
     from mobilekit.conversion.pipeline import convert
     from mobilekit.errors import MobilekitError
     from mobilekit.frontends.direct.registry import lowering
+    from mobilekit.quantize.auto import Auto
+    from mobilekit.quantize.recipe import Recipe
 
 _EXPORTS = {
+    "Auto": "mobilekit.quantize.auto",
     "Converted": "mobilekit.conversion.converted",
     "MobilekitError": "mobilekit.errors",
+    "Recipe": "mobilekit.quantize.recipe",
     "check": "mobilekit.compat.check",
     "convert": "mobilekit.conversion.pipeline",
     "lowering": "mobilekit.frontends.direct.registry",
 }
 
-__all__ = ["Converted", "MobilekitError", "__version__", "check", "convert", "lowering"]
+__all__ = [
+    "Auto",
+    "Converted",
+    "MobilekitError",
+    "Recipe",
+    "__version__",
+    "check",
+    "convert",
+    "lowering",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -141,6 +141,28 @@ _FILES: dict[str, Callable[[Path], LoadedModel]] = {
 
 
 def _from_python(target: str, attribute: str) -> LoadedModel:
+    found, place, user_file = _attribute(target, attribute, f"{target}:{attribute}", f"model: give {FORMS}")
+    model, example_inputs = _build(found, f"'{attribute}' in {place}", user_file)
+    return LoadedModel(attribute, "module", model, example_inputs)
+
+
+def load_function(spec: str, purpose: str) -> Callable[..., Any]:
+    """The function that ``spec`` (path.py:function or package.module:function) names, not called.
+
+    ``purpose`` says in an error what it was to be. Raises :class:`ModelLoadError`.
+    """
+    target, colon, attribute = spec.rpartition(":")
+    if not colon or not attribute.isidentifier():
+        raise ModelLoadError(f"'{spec}' is no {purpose}: give path.py:function or package.module:function")
+    found = _attribute(target, attribute, spec, f"{purpose}: give path.py:function or package.module:function")[0]
+    if not callable(found):
+        raise ModelLoadError(f"'{attribute}' in '{target}' is {_type_name(found)}, not a function: no {purpose}")
+    function: Callable[..., Any] = found
+    return function
+
+
+def _attribute(target: str, attribute: str, spec: str, forms: str) -> tuple[Any, str, Path | None]:
+    """(what is named, its place in words, the user's file)."""
     if target.endswith(".py"):
         path = Path(target)
         _check_file(path)
@@ -149,13 +171,12 @@ def _from_python(target: str, attribute: str) -> LoadedModel:
     else:
         place = f"'{target}'"
         if not all(part.isidentifier() for part in target.split(".")):
-            raise ModelLoadError(f"'{target}:{attribute}' is no model: give {FORMS}")
+            raise ModelLoadError(f"'{spec}' is no {forms}")
         module = _import(place, lambda: _import_package(target), None, target)
         user_file = _resolved(module.__file__)
     if not hasattr(module, attribute):
         raise ModelLoadError(f"{place} has no '{attribute}'{_suggest(module, attribute)}")
-    model, example_inputs = _build(getattr(module, attribute), f"'{attribute}' in {place}", user_file)
-    return LoadedModel(attribute, "module", model, example_inputs)
+    return getattr(module, attribute), place, user_file
 
 
 def _resolved(path: str | Path | None) -> Path | None:

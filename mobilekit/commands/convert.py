@@ -53,7 +53,27 @@ def convert(
     ] = None,
     quantize: Annotated[
         str | None,
-        typer.Option("--quantize", "-q", metavar="RECIPE", help="int8, another preset, or a .json of your own."),
+        typer.Option(
+            "--quantize",
+            "-q",
+            metavar="RECIPE",
+            help="int8, another preset, a .json or .toml, or auto.",
+        ),
+    ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            "--metric",
+            metavar="FILE.py:FN",
+            help="For auto: FN(model) gives a number, higher is better; else SQNR.",
+        ),
+    ] = None,
+    max_drop: Annotated[
+        float | None, typer.Option("--max-drop", help="For auto: how far below float's the metric may be (0.01).")
+    ] = None,
+    prefer: Annotated[
+        str | None,
+        typer.Option("--prefer", metavar="LIST", help="For auto: what to try, in order (int8,int16x8,fp16,float32)."),
     ] = None,
     calibration: Annotated[
         Path | None,
@@ -92,6 +112,7 @@ def convert(
     from mobilekit.render.progress import live_progress
 
     _check_options(quantize, calibration, no_verify, data)
+    how = _how(quantize, metric, max_drop, prefer)
     path = output or Path(f"{_short_name(model)}.tflite")
     if path.resolve() == Path(model).resolve():
         raise InputError(f"'{path}' is the model itself: choose another --output")
@@ -109,7 +130,7 @@ def convert(
         result = run(
             loaded.model,
             inputs,
-            quantize=_recipe(quantize),
+            quantize=how,
             calibration=given,
             io_dtype=io_dtype,
             backend=backend,
@@ -179,9 +200,23 @@ def _folder(path: Path | None, pictures: PreprocessSpec | None) -> InputFolder |
     return InputFolder(path, preprocessor(pictures))
 
 
-def _recipe(text: str | None) -> Any:
+def _how(text: str | None, metric: str | None, max_drop: float | None, prefer: str | None) -> Any:
+    """What ``quantize=`` takes: None, the name of a preset, a recipe, or an Auto."""
+    options = {"--metric": metric, "--max-drop": max_drop, "--prefer": prefer}
+    if text != "auto":
+        given = [name for name, value in options.items() if value is not None]
+        if given:
+            raise InputError(f"{given[0]} is for --quantize auto only")
     if text is None or text == "none":
         return None
+    if text == "auto":
+        from mobilekit.loading import load_function
+        from mobilekit.quantize import Auto
+
+        changes: dict[str, Any] = {} if max_drop is None else {"max_drop": max_drop}
+        if prefer is not None:
+            changes["prefer"] = tuple(name.strip() for name in prefer.split(","))
+        return Auto(None if metric is None else load_function(metric, "metric"), **changes)
     if not text.endswith((".json", ".toml")):
         return text
     from mobilekit.quantize import Recipe

@@ -21,6 +21,7 @@ from mobilekit.conversion import calibration as calibration_data
 from mobilekit.conversion.adapter import Adapter
 from mobilekit.conversion.converted import Converted
 from mobilekit.conversion.inputs import load_source, open_folder
+from mobilekit.conversion.search import search
 from mobilekit.conversion.verify import judge
 from mobilekit.errors import (
     BackendError,
@@ -37,9 +38,16 @@ from mobilekit.frontends.source import Source
 from mobilekit.graph.ir import Graph, Quantization
 from mobilekit.graph.passes import run_passes
 from mobilekit.graph.writer import write
-from mobilekit.quantize import QuantizeResult, Recipe, preset
+from mobilekit.quantize import Auto, QuantizeResult, Recipe, preset
 from mobilekit.quantize import quantize as quantize_graph
-from mobilekit.results import CompatReport, ConversionReport, StepTiming, TransposeNote, VerificationReport
+from mobilekit.results import (
+    CompatReport,
+    ConversionReport,
+    SearchReport,
+    StepTiming,
+    TransposeNote,
+    VerificationReport,
+)
 from mobilekit.sidecar import AffineSpec, ClassificationSpec, PreprocessSpec, Sidecar, TensorSpec
 from mobilekit.warnings import SyntheticCalibrationWarning
 
@@ -55,7 +63,7 @@ def convert(
     example_inputs: Any = None,
     *,
     example_kwargs: Mapping[str, Any] | None = None,
-    quantize: str | Recipe | None = None,
+    quantize: str | Recipe | Auto | None = None,
     calibration: Iterable[Any] | str | Path | None = None,
     io_dtype: str | None = None,
     backend: str = "auto",
@@ -74,7 +82,8 @@ def convert(
     ``model``: an ``nn.Module`` in eval mode, an ``ExportedProgram``, or a path: ``.pt2``, ``.onnx``, a float
     ``.tflite``, ``.keras``, ``.h5``, the folder of a SavedModel.
     ``example_inputs``: a tensor or a tuple of tensors; if missing, inferred where the model says it (and reported).
-    ``quantize``: None (float32), a preset such as "int8", or a :class:`~mobilekit.quantize.Recipe`.
+    ``quantize``: None (float32), a preset such as "int8", a :class:`~mobilekit.quantize.Recipe`, or an
+    :class:`~mobilekit.quantize.Auto` with your own metric; "auto" is one that measures agreement with float.
     ``calibration``: any iterable of inputs (tensors, tuples, a DataLoader), or a folder of pictures (read as
     ``preprocess`` says) or of .npy files; if missing with an integer recipe, noise is used, with a warning and
     ``report.calibration == "synthetic"``.
@@ -83,9 +92,11 @@ def convert(
     ``output``: where to write the file and its sidecar, which ``preprocess``, ``postprocess`` and ``labels`` go into.
 
     Raises a :class:`~mobilekit.errors.MobilekitError` for everything a user can cause: all unsupported ops at once,
-    bad calibration data, and :class:`~mobilekit.errors.VerificationError` when the numbers do not agree.
+    bad calibration data, :class:`~mobilekit.errors.VerificationError` when the numbers do not agree, and
+    :class:`~mobilekit.errors.BarMissedError` when no quantization keeps an Auto's metric.
     The same arguments give the same bytes. Nothing is downloaded; no global random generator is touched.
     """
+    wanted = Auto() if quantize == "auto" else quantize if isinstance(quantize, Auto) else None
     recipe = _recipe(quantize, io_dtype)
     names = backends(backend)
     if output is not None:
@@ -98,7 +109,8 @@ def convert(
     for chosen in for_source(names, backend, source):
         try:
             result = _convert(
-                source, chosen, recipe, calibration, tuple(targets), verify, preprocess, postprocess, labels, steps,
+                source, chosen, recipe, wanted, calibration, tuple(targets), verify,
+                preprocess, postprocess, labels, steps,
                 tuple(f"backend {other} was tried first: {first_line(error)}" for other, error in tried),
             )  # fmt: skip
         except (UnsupportedOpsError, BackendError, VerificationError) as error:
@@ -114,6 +126,7 @@ def _convert(
     source: Source,
     backend: str,
     recipe: Recipe | None,
+    wanted: Auto | None,
     calibration: Iterable[Any] | None,
     targets: tuple[str, ...],
     verify: bool | Iterable[Any],
@@ -131,7 +144,7 @@ def _convert(
             run_passes(lowered.graph)
     with steps("quantize"):
         samples = _samples(source, calibration, recipe)
-        quantized = _quantize(source, lowered, samples, recipe, steps.progress) if recipe is not None else None
+        quantized, recipe, found = _quantize(source, lowered, samples, recipe, wanted, steps.progress)
     with steps("write"):
         graph = lowered.graph if quantized is None else quantized.graph
         graph.description = f"mobilekit {__version__}"
@@ -145,7 +158,9 @@ def _convert(
             calls, origin = _verify_calls(verify, source, samples)
             verification = _verify(source, adapter, data, calls, origin, recipe)
 
-    report = _report(source, backend, recipe, samples, lowered, quantized, data, steps, verification, compat, notes)
+    report = _report(
+        source, backend, recipe, samples, lowered, quantized, data, steps, verification, compat, notes, found
+    )
     if verification is not None and not verification.passed and samples.origin != "synthetic":
         text = "; ".join(verification.failures)
         raise VerificationError(f"{source.name}: the file does not compute what the model computes: {text}")
@@ -172,11 +187,14 @@ class _Steps:
 # -- arguments -----------------------------------------------------------------------------------------------------
 
 
-def _recipe(quantize: str | Recipe | None, io_dtype: str | None) -> Recipe | None:
+def _recipe(quantize: str | Recipe | Auto | None, io_dtype: str | None) -> Recipe | None:
+    """The recipe asked for; that of int8, from which a search starts, for an Auto."""
     if quantize is None:
         if io_dtype not in (None, "float32"):
             raise InputError(f"io_dtype='{io_dtype}' needs quantize=, a float file has float inputs and outputs")
         return None
+    if quantize == "auto" or isinstance(quantize, Auto):
+        quantize = "int8"
     recipe = preset(quantize) if isinstance(quantize, str) else quantize
     return recipe if io_dtype is None else recipe.with_changes(io_dtype=io_dtype)
 
@@ -217,11 +235,22 @@ def _samples(source: Source, calibration: Iterable[Any] | None, recipe: Recipe |
 
 
 def _quantize(
-    source: Source, lowered: Lowered, samples: Iterable[Call], recipe: Recipe, progress: Progress | None
-) -> QuantizeResult:
+    source: Source,
+    lowered: Lowered,
+    samples: Iterable[Call],
+    recipe: Recipe | None,
+    wanted: Auto | None,
+    progress: Progress | None,
+) -> tuple[QuantizeResult | None, Recipe | None, SearchReport | None]:
+    """What was made, by which recipe (both None for a float file), and how it was searched for."""
+    if recipe is None:
+        return None, None, None
     adapter = Adapter.of(source, lowered, lowered.graph)
     arrays = (adapter.real(adapter.spread(call)) for call in samples)
-    return quantize_graph(lowered.graph, arrays, recipe, progress=progress)
+    if wanted is None:
+        return quantize_graph(lowered.graph, arrays, recipe, progress=progress), recipe, None
+    found, report = search(lowered.graph, adapter, arrays, wanted, recipe, progress)
+    return found.result, found.recipe, report
 
 
 def _verify_calls(verify: bool | Iterable[Any], source: Source, samples: _Samples) -> tuple[Iterable[Call], str]:
@@ -271,6 +300,7 @@ def _report(
     verification: VerificationReport | None,
     compat: CompatReport,
     notes: tuple[str, ...],
+    search: SearchReport | None,
 ) -> ConversionReport:
     graph = lowered.graph if quantized is None else quantized.graph
     told = []
@@ -298,6 +328,7 @@ def _report(
         narrowed_int64=tuple(lowered.narrowed),
         warnings=tuple(told),
         notes=(*notes, *source.notes, *(() if quantized is None else quantized.notes)),
+        search=search,
     )
 
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from mobilekit.errors import BarMissedError, InputError
 from mobilekit.graph.ir import Graph
 from mobilekit.graph.writer import write
+from mobilekit.quantize.agreement import agreement
 from mobilekit.quantize.calibrate import Progress, Sample
 from mobilekit.quantize.engine import QuantizeResult, quantize
 from mobilekit.quantize.measure import to_real, to_stored
@@ -43,9 +44,14 @@ _LARGEST_SHARE = 0.5
 
 @dataclass(frozen=True)
 class Auto:
-    """What ``quantize="auto"`` searches for: at most ``max_drop`` below the float model's metric."""
+    """What ``quantize="auto"`` searches for: at most ``max_drop`` below the float model's metric.
 
-    metric: Metric
+    ``metric`` is called with the model under test, a function, and returns a number, higher is better. In
+    :func:`mobilekit.convert` that function takes and returns what the PyTorch model does; in :func:`auto` float arrays
+    in the file's layout. None measures agreement with the float model on the calibration data (agreement.py).
+    """
+
+    metric: Callable[[Any], float] | None = None
     max_drop: float = 0.01
     prefer: tuple[str, ...] = ("int8", "int16x8", "fp16", "float32")
 
@@ -91,6 +97,7 @@ class _Search:
         self, graph: Graph, samples: list[Sample], wanted: Auto, recipe: Recipe, progress: Progress | None
     ) -> None:
         self.graph, self.samples, self.wanted, self.recipe, self.progress = graph, samples, wanted, recipe, progress
+        self.metric = wanted.metric or agreement(graph, samples)
         self.curve: list[TradeOff] = []
         self.ranking: tuple[NoiseShare, ...] = ()
         self.float_metric = math.nan
@@ -141,6 +148,8 @@ class _Search:
 
     def _int16(self) -> tuple[QuantizeResult, Recipe] | None:
         recipe = preset("int16x8")
+        if self.recipe.io_dtype == "float32":
+            recipe = recipe.with_changes(io_dtype="float32")
         result = quantize(self.graph, self.samples, recipe, progress=self.progress)
         return (result, recipe) if self._try("int16x8", result.graph, result.full_integer).meets_bar else None
 
@@ -174,7 +183,7 @@ class _Search:
 
     def _metric(self, run: Run, label: str) -> float:
         try:
-            metric = float(self.wanted.metric(run))
+            metric = float(self.metric(run))
         except Exception as error:
             raise InputError(f"the metric raised on the {label} model: {type(error).__name__}: {error}") from error
         if math.isnan(metric):

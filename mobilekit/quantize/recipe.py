@@ -11,6 +11,7 @@ from __future__ import annotations
 import fnmatch
 import importlib
 import json
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
@@ -152,10 +153,8 @@ class Recipe(_Document):
 
     @staticmethod
     def from_toml(text: str) -> Recipe:
-        try:
-            tomllib: Any = importlib.import_module("tomllib")
-        except ModuleNotFoundError:
-            raise RecipeError("a TOML recipe needs Python 3.11 or newer; write it as JSON") from None
+        # tomli is tomllib before Python 3.11, by the same author; pyproject.toml asks for it there.
+        tomllib: Any = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
         try:
             return _checked(tomllib.loads(text))
         except tomllib.TOMLDecodeError as error:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from mobilekit.render import units
 from mobilekit.results.conversion import ConversionReport, LayerError, VerificationReport
+from mobilekit.results.quantization import SearchReport
 from mobilekit.source import SourceLocation
 
 # A screen has 24 lines at the least; longer lists say how many entries they left out and where those are.
@@ -22,6 +23,8 @@ def conversion_text(report: ConversionReport, path: Path | None = None) -> Rende
     parts: list[RenderableType] = [_headline(report, path)]
     parts += [Text(f"warning: {warning}", style="bold yellow") for warning in report.warnings]
     parts.append(_facts(report))
+    if report.search is not None:
+        parts.append(_search(report.search))
     if report.verification is not None:
         parts.append(verification_text(report.verification))
     worst = _worst_layers(report)
@@ -88,6 +91,29 @@ def _left_out(total: int) -> str:
 
 def _at(source: SourceLocation | None) -> str:
     return "" if source is None else f" ({units.place(source)})"
+
+
+def _search(report: SearchReport) -> RenderableType:
+    """What was tried, in that order; the one that the file is has an arrow."""
+    bar = report.float_metric - report.max_drop
+    head = Text.assemble(
+        ("searched", "bold"), f" by {report.metric}: at least {bar:.4g} (float {report.float_metric:.4g})"
+    )
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("")
+    table.add_column("tried", overflow="fold")
+    for title in ("metric", "size", "ms here", "meets the bar"):
+        table.add_column(title, justify="right")
+    for point in report.curve:
+        table.add_row(
+            "->" if point.label == report.chosen else "",
+            Text(point.label),
+            f"{point.metric:.4f}",
+            units.size(point.size_bytes),
+            f"{point.latency_ms:.2f}",
+            "yes" if point.meets_bar else "no",
+        )
+    return Group(head, table)
 
 
 def verification_text(report: VerificationReport) -> RenderableType:

@@ -13,6 +13,7 @@ from typing import Any
 from mobilekit.errors import InputError
 from mobilekit.results.bench import LatencySummary, Provenance, Stage
 from mobilekit.results.conversion import LayerError
+from mobilekit.results.quantization import SearchReport
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#767676"
 
@@ -85,6 +86,30 @@ def sqnr_per_layer(layers: Sequence[LayerError]) -> str:
         axes.axhline(_IDEAL_8_BIT_DB, color=GREY, lw=1, ls=":")
         axes.text(0, _IDEAL_8_BIT_DB + 0.5, "an ideal 8-bit quantizer, full scale", color=GREY, fontsize=8, va="bottom")
         axes.grid(axis="y", color="#dddddd", lw=0.6)
+        return _to_svg(figure)
+
+
+def trade_off(search: SearchReport) -> str:
+    """Metric against size, a dot a try; the dashed line is the bar, and the chosen file is a triangle."""
+    with _styled():
+        figure, axes = _new_figure(3.4)
+        for point in search.curve:
+            chosen = point.label == search.chosen
+            colour = GREEN if chosen else BLUE if point.meets_bar else ORANGE
+            marker = "^" if chosen else "o" if point.meets_bar else "x"
+            axes.scatter([point.size_bytes / 1e6], [point.metric], color=colour, marker=marker, s=45, zorder=3)
+            axes.annotate(
+                point.label,
+                (point.size_bytes / 1e6, point.metric),
+                xytext=(6, 4),
+                textcoords="offset points",
+                fontsize=8,
+            )
+        axes.axhline(search.float_metric - search.max_drop, color=GREY, lw=1, ls="--")
+        axes.margins(x=0.15, y=0.15)
+        axes.set_xlabel("file (MB)")
+        axes.set_ylabel("metric (dashed: the bar)")
+        axes.grid(color="#dddddd", lw=0.6)
         return _to_svg(figure)
 
 

@@ -70,6 +70,8 @@ def _plots(page: Page) -> dict[str, str]:
     plots = {}
     if page.conversion is not None and page.conversion.layer_errors:
         plots["layers"] = _svg_uri(figures.sqnr_per_layer(page.conversion.layer_errors))
+    if page.conversion is not None and page.conversion.search is not None:
+        plots["search"] = _svg_uri(figures.trade_off(page.conversion.search))
     if page.bench is not None:
         plots["waterfall"] = _svg_uri(figures.latency_waterfall(page.bench.stages))
         plots["histogram"] = _svg_uri(figures.latency_histogram(page.bench.delivered, page.bench.age))

@@ -24,6 +24,7 @@ from mobilekit.results.conversion import (
     TransposeNote,
     VerificationReport,
 )
+from mobilekit.results.quantization import NoiseShare, SearchReport, TradeOff
 
 __all__ = [
     "FORMAT_VERSION",
@@ -39,12 +40,15 @@ __all__ = [
     "LatencySummary",
     "LayerError",
     "ModelOutcome",
+    "NoiseShare",
     "OutputComparison",
     "Provenance",
+    "SearchReport",
     "Stage",
     "StepTiming",
     "TargetInfo",
     "TargetReport",
+    "TradeOff",
     "TransposeNote",
     "VerificationReport",
     "to_jsonable",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mobilekit.results.compat import CompatReport
+from mobilekit.results.quantization import SearchReport
 from mobilekit.source import SourceLocation
 
 
@@ -124,3 +125,5 @@ class ConversionReport:
     """Names of int64 values that the file holds as int32, each proven to fit."""
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    search: SearchReport | None = None
+    """With ``quantize="auto"`` only."""

@@ -32,3 +32,17 @@ class TradeOff:
     """Median of a few runs on this machine, one thread, XNNPACK."""
     full_integer: bool
     meets_bar: bool
+
+
+@dataclass(frozen=True)
+class SearchReport:
+    """What ``quantize="auto"`` looked for, tried and chose."""
+
+    metric: str
+    """Name of the user's metric, or what was measured in its place."""
+    max_drop: float
+    float_metric: float
+    chosen: str
+    """The label of the point of ``curve`` that the file is."""
+    curve: tuple[TradeOff, ...]
+    """In the order in which they were tried, float first."""

@@ -39,7 +39,6 @@ def test_the_last_override_that_matches_wins_field_by_field():
 
 
 def test_toml():
-    pytest.importorskip("tomllib")
     recipe = Recipe.from_toml('precision = "int8"\n[[overrides]]\nop = "SOFTMAX"\nprecision = "float32"\n')
     assert recipe.overrides == (Override(op="SOFTMAX", precision="float32"),)
 
