@@ -13,7 +13,6 @@ import argparse
 import statistics
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +22,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks import support
 from benchmarks.convert import LITERT, ONNX2TF, QUIET
+from benchmarks.interleaved import pairwise_ratio, time_interleaved
 from mobilekit.conversion.verify import sqnr_db
 from mobilekit.runtime import Interpreter
-
-WARM_UP_ROUNDS = 5
-RUNS_A_TURN = 5
-LIVES = 6
 
 
 def our_files(photos: Path) -> dict[str, bytes]:
@@ -62,38 +58,11 @@ def peer_files(photos: Path, classic: Path, litert: Path | None) -> dict[str, by
     return found
 
 
-def time_interleaved(files: dict[str, bytes], rounds: int) -> dict[str, list[float]]:
-    """Milliseconds a run of each file: each value is the mean of a few runs in a row, files in turn.
-
-    Where an interpreter's memory happens to lie is worth 2 to 3 % for its whole life: equal graphs differ by that. So
-    the interpreters are made anew several times, in another order each time.
-    """
-    times: dict[str, list[float]] = {name: [] for name in files}
-    names = list(files)
-    for life in range(LIVES):
-        order = names[life % len(names) :] + names[: life % len(names)]
-        _time_one_life({name: files[name] for name in order}, -(-rounds // LIVES), times)
-    return times
-
-
-def _time_one_life(files: dict[str, bytes], rounds: int, times: dict[str, list[float]]) -> None:
-    interpreters = {name: Interpreter(data) for name, data in files.items()}
-    inputs = {}
-    generator = np.random.default_rng(0)
-    for name, interpreter in interpreters.items():
-        info = interpreter.inputs[0]
-        noise = generator.uniform(-1, 1, info.shape) * (100 if info.dtype == "int8" else 1)
-        inputs[name] = [noise.astype(info.dtype)]
-    for turn in range(-WARM_UP_ROUNDS, rounds):
-        names = list(files)
-        for name in names if turn % 2 else names[::-1]:
-            interpreter = interpreters[name]
-            interpreter.run(inputs[name])  # refills the caches that the last file emptied
-            start = time.thread_time_ns()
-            for _ in range(RUNS_A_TURN):
-                interpreter.invoke()
-            if turn >= 0:
-                times[name].append((time.thread_time_ns() - start) / RUNS_A_TURN / 1e6)
+def noise_for(data: bytes) -> list[np.ndarray]:
+    """One seeded input as the file takes it."""
+    info = Interpreter(data).inputs[0]
+    noise = np.random.default_rng(0).uniform(-1, 1, info.shape) * (100 if info.dtype == "int8" else 1)
+    return [noise.astype(info.dtype)]
 
 
 def fidelity(files: dict[str, bytes]) -> dict[str, dict[str, Any]]:
@@ -135,7 +104,8 @@ def main() -> None:
     with support.photo_file() as photos:
         files = {**our_files(photos), **peer_files(photos, options.classic, options.litert)}
     quality = fidelity(files)
-    times = time_interleaved(files, options.rounds)
+    inputs = {name: noise_for(data) for name, data in files.items()}
+    times = time_interleaved(files, inputs, lives=6, rounds=options.rounds, turn_ms=25.0, budget_s=600.0)
 
     print(f"\n{'':22}{'ms a run (thread CPU)':>28}{'MB':>8}{'SQNR dB':>9}{'agree':>7}{'right':>7}{'max |d|':>11}")
     for name, data in files.items():
@@ -150,8 +120,7 @@ def main() -> None:
         ours = times[f"mobilekit {kind}"]
         for name in files:
             if name.endswith(kind) and not name.startswith("mobilekit"):
-                # Pair by pair: both values of a pair come from the same moment.
-                ratio = statistics.median(a / b for a, b in zip(ours, times[name], strict=True))
+                ratio = pairwise_ratio(ours, times[name])
                 ratios[f"mobilekit / {name}"] = ratio
                 print(f"mobilekit / {name:22} {ratio:6.3f}   (bar 1.02)")
     path = support.write_results("inference", {"ratios": ratios, "fidelity": quality, "ms_a_run": times})
