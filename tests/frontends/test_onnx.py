@@ -109,3 +109,57 @@ def test_a_domain_of_its_own_is_named(tmp_path: Path) -> None:
     onnx.save(model, str(path))
     with pytest.raises(ModelLoadError, match=r"my\.company"):
         mobilekit.convert(path)
+
+
+def from_tensorflow(opset: int) -> onnx.ModelProto:
+    """What tf2onnx writes: NHWC outside and transposes around the ops, a reshape by computed shape, axes as inputs."""
+    rng = np.random.default_rng(0)
+    constants = {
+        "w": rng.standard_normal((4, 3, 3, 3)).astype(np.float32), "b": np.ones(4, np.float32),
+        "sizes": np.array([1, 4, 8, 8]), "zero": np.array(0), "batch_axis": np.array([0]), "axis": np.array([1]),
+        "rest": np.array([-1]),
+    }  # fmt: skip
+    node = onnx.helper.make_node
+    nodes = [
+        node("Transpose", ["x"], ["nchw"], perm=[0, 3, 1, 2]),
+        node("Conv", ["nchw", "w", "b"], ["conv"], kernel_shape=[3, 3], strides=[2, 2], pads=[0, 0, 1, 1]),
+        node("Relu", ["conv"], ["relu"]),
+        node(
+            "Resize", ["relu", "", "", "sizes"], ["wide"], mode="nearest",
+            coordinate_transformation_mode="asymmetric", nearest_mode="floor",
+        ),
+        node("Transpose", ["wide"], ["nhwc"], perm=[0, 2, 3, 1]),
+        node("Shape", ["nhwc"], ["shape"]),
+        node("Gather", ["shape", "zero"], ["count"], axis=0),
+        node("Unsqueeze", ["count", "batch_axis"], ["counts"]),
+        node("Concat", ["counts", "rest"], ["target"], axis=0),
+        node("Reshape", ["nhwc", "target"], ["flat"]),
+        node("ReduceMax", ["flat", "axis"], ["top"], keepdims=1),
+        node("Squeeze", ["top", "axis"], ["y"]),
+    ]  # fmt: skip
+    value = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        nodes, "tf", [value("x", 1, [1, 8, 8, 3])], [value("y", 1, [1])],
+        [onnx.numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )  # fmt: skip
+    return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)], ir_version=9)
+
+
+@pytest.mark.parametrize("opset", [18, 21, 22])
+def test_what_tensorflow_exports(tmp_path: Path, opset: int) -> None:
+    path = tmp_path / "net.onnx"
+    onnx.save(from_tensorflow(opset), str(path))
+    result = mobilekit.convert(path)
+    assert result.report.backend == "direct"
+    assert result.report.transposes == ()
+    image = np.random.default_rng(1).random((1, 8, 8, 3), dtype=np.float32)
+    expected = onnxruntime.InferenceSession(str(path)).run(None, {"x": image})[0]
+    # float32 sums in another order: units in the last place.
+    np.testing.assert_allclose(result(image), expected, rtol=0, atol=1e-5)
+
+
+def test_an_unknown_opset_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "net.onnx"
+    onnx.save(from_tensorflow(99), str(path))
+    with pytest.raises(ModelLoadError, match=r"(?i)opset.*99|99.*opset"):
+        mobilekit.convert(path)
