@@ -44,8 +44,8 @@ test: ## Everything that CI runs, from nothing
 	$(call run_steps,$(TEST_STEPS))
 
 .PHONY: test-all
-test-all: ## The same, and the slow tests
-	$(call run_steps,$(TEST_STEPS) test-slow)
+test-all: ## The same, the Android app, and the slow tests (those of the app would skip without it)
+	$(call run_steps,$(TEST_STEPS) apk test-slow)
 
 .PHONY: install-dev
 install-dev: .venv/.project .venv/.dev

@@ -247,7 +247,7 @@ HEAVY = {"torch", "tensorflow", "matplotlib", "jinja2", "PIL", "torchvision"}
 
 
 @pytest.mark.parametrize(
-    "words", ["-h", "convert -h", "info int8.tflite", "info int8.tflite --json", "check int8.tflite"]
+    "words", ["-h", "convert -h", "android -h", "info int8.tflite", "info int8.tflite --json", "check int8.tflite"]
 )
 def test_light_commands_import_nothing_heavy(folder: Path, words: str) -> None:
     assert _imported(words, folder) & HEAVY == set()

@@ -114,6 +114,6 @@ def _app(app: str | Path | None) -> Path:
     if not built.is_file():
         raise InputError(
             f"there is no prebuilt app: run `make apk` in mobilekit's sources "
-            f"(it writes android_demo/build/{built.name}), or name an APK with --app or {APP_VARIABLE}"
+            f"(it writes android_demo/build/{built.name}), or name an APK with --base or {APP_VARIABLE}"
         )
     return built

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import sys
 import zipfile
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from mobilekit.android import package
 from mobilekit.android.apk import Entry, zip_entries
 from mobilekit.android.package import RUNTIME_VERSION, check_runs
 from mobilekit.android.sign import Key, sign
+from mobilekit.cli import main
 from mobilekit.errors import InputError, OutputError
 from mobilekit.graph.writer import write
 from mobilekit.sidecar import DetectionSpec, PreprocessSpec, Sidecar
@@ -111,3 +114,46 @@ def test_refuses_apps_and_places_that_do_not_fit(
 def test_the_runtime_is_the_one_that_is_built_in() -> None:
     pins = (ROOT / "constraints" / "android.txt").read_text()
     assert f"org.tensorflow:tensorflow-lite:{'.'.join(map(str, RUNTIME_VERSION))}:aar " in pins
+
+
+def test_the_command(app: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "mine.apk"
+    words = ["android", str(model), "-o", str(output), "--base", str(app)]
+    assert main(words) == 0
+    assert capsys.readouterr().out.startswith(f"{output}: net, 0.0")
+    first = output.read_bytes()
+    moved = model.with_suffix(".json").rename(tmp_path / "described.json")
+    assert main([*words, "--sidecar", str(moved), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["kind"], document["sha256"]) == ("android", hashlib.sha256(first).hexdigest())
+
+
+def test_the_command_says_where_the_app_comes_from(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("MOBILEKIT_ANDROID_APP", raising=False)
+    # By its name in sys.modules: the package's attribute of that name is the function.
+    monkeypatch.setattr(sys.modules["mobilekit.android.package"], "__file__", str(tmp_path / "a" / "b" / "package.py"))
+    assert main(["android", str(model), "-o", str(tmp_path / "mine.apk")]) == 1
+    said = capsys.readouterr().err
+    assert "there is no prebuilt app: run `make apk`" in said
+    assert "--base or MOBILEKIT_ANDROID_APP" in said
+    assert not (tmp_path / "mine.apk").exists()
+
+
+def test_an_interrupted_write_leaves_the_old_app(
+    app: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "mine.apk"
+    output.write_bytes(b"old")
+    before = sorted(tmp_path.iterdir())
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.replace", stop)
+    monkeypatch.setattr(Path, "replace", stop)
+    with pytest.raises(KeyboardInterrupt):
+        package(model, output, app=app)
+    assert output.read_bytes() == b"old"
+    assert sorted(tmp_path.iterdir()) == before
