@@ -21,6 +21,7 @@ from mobilekit.conversion import calibration as calibration_data
 from mobilekit.conversion.adapter import Adapter
 from mobilekit.conversion.converted import Converted
 from mobilekit.conversion.inputs import load_source, open_folder
+from mobilekit.conversion.remarks import beside_float, islands_with_cost, wrong_ranges
 from mobilekit.conversion.search import search
 from mobilekit.conversion.verify import judge
 from mobilekit.errors import (
@@ -158,6 +159,9 @@ def _convert(
             calls, origin = _verify_calls(verify, source, samples)
             verification = _verify(source, adapter, data, calls, origin, recipe)
 
+    if quantized is not None and recipe is not None and verify is not False:
+        with steps("compare"):
+            notes = (*notes, *beside_float(lowered.graph, data, recipe.name))
     report = _report(
         source, backend, recipe, samples, lowered, quantized, data, steps, verification, compat, notes, found
     )
@@ -303,7 +307,7 @@ def _report(
     search: SearchReport | None,
 ) -> ConversionReport:
     graph = lowered.graph if quantized is None else quantized.graph
-    told = []
+    told = [] if quantized is None else list(wrong_ranges(source, lowered, quantized))
     if samples.origin == "synthetic":
         told.append("calibrated on synthetic noise: the accuracy on real inputs is unknown")
         if verification is not None:
@@ -316,7 +320,7 @@ def _report(
         calibration_samples=0 if quantized is None else quantized.samples,
         op_counts=graph.op_counts(),
         transposes=tuple(_transposes(graph)),
-        float_islands=() if quantized is None else quantized.float_islands,
+        float_islands=() if quantized is None else islands_with_cost(quantized),
         full_integer=quantized is not None and quantized.full_integer,
         size_bytes=len(data),
         float_weight_bytes=sum(t.data.nbytes for t in lowered.graph.constants() if t.data is not None),

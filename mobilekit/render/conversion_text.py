@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mobilekit.render import units
-from mobilekit.results.conversion import ConversionReport, LayerError, VerificationReport
+from mobilekit.results.conversion import ConversionReport, FloatIsland, LayerError, VerificationReport
 from mobilekit.results.quantization import SearchReport
 from mobilekit.source import SourceLocation
 
@@ -74,8 +74,13 @@ def _fact_rows(report: ConversionReport) -> Iterator[tuple[str, str]]:
 def _islands(report: ConversionReport) -> str:
     if report.full_integer and not report.float_islands:
         return "yes, every tensor"
-    named = [f"{i.kind} {i.name}{_at(i.source)}: {i.reason}" for i in report.float_islands[:_MOST]]
+    named = [f"{i.kind} {i.name}{_at(i.source)}: {i.reason}{_cost(i)}" for i in report.float_islands[:_MOST]]
     return "no; in float: " + "; ".join(named) + _left_out(len(report.float_islands))
+
+
+def _cost(island: FloatIsland) -> str:
+    work = f"{units.percent(island.macs_share)} of the multiply-accumulates, " if island.macs_share else ""
+    return f" ({work}{units.size(island.converted_bytes)} converted a run)"
 
 
 def _transposes(report: ConversionReport) -> str:

@@ -67,6 +67,10 @@ class FloatIsland:
     kind: str
     reason: str
     source: SourceLocation | None = None
+    macs_share: float = 0.0
+    """Of all multiply-accumulates of the graph, 0 to 1."""
+    converted_bytes: int = 0
+    """Float bytes that a DEQUANTIZE before it or a QUANTIZE behind it handles in each run."""
 
 
 @dataclass(frozen=True)
