@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from mobilekit.errors import GraphError
 from mobilekit.graph.ir import Graph
+from mobilekit.graph.passes.absorb_broadcast import absorb_broadcast
 from mobilekit.graph.passes.cancel_transposes import cancel_transposes
 from mobilekit.graph.passes.collapse_transpose import collapse_transpose
 from mobilekit.graph.passes.drop_kept_dims import drop_kept_dims
@@ -30,6 +31,7 @@ Pass = Callable[[Graph], int]
 PIPELINE: tuple[Pass, ...] = (
     remove_identity,
     fold_constants,
+    absorb_broadcast,  # after fold_constants: a constant that was made wide is wide for good
     merge_reshapes,
     drop_kept_dims,  # after merge_reshapes: chains of reshapes are one by now
     cancel_transposes,
