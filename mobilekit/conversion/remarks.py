@@ -99,7 +99,7 @@ def beside_float(float_graph: Graph, data: bytes, kind: str) -> Iterator[str]:
     runs = [Interpreter(float_data), Interpreter(data)]
     inputs: list[list[NDArray[Any]]] = [[np.zeros(i.shape, i.dtype) for i in run.inputs] for run in runs]
     end = time.perf_counter() + _BUDGET_S
-    for number in range(_MOST_RUNS + 1):
+    for _number in range(_MOST_RUNS + 1):
         for which, run in enumerate(runs):
             start = time.perf_counter()
             run.run(inputs[which])
