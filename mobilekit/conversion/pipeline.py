@@ -41,6 +41,7 @@ from mobilekit.graph.passes import run_passes
 from mobilekit.graph.writer import write
 from mobilekit.quantize import Auto, QuantizeResult, Recipe, preset
 from mobilekit.quantize import quantize as quantize_graph
+from mobilekit.quantize.given import has_given_scales, quantize_as_given
 from mobilekit.results import (
     CompatReport,
     ConversionReport,
@@ -247,6 +248,13 @@ def _quantize(
     progress: Progress | None,
 ) -> tuple[QuantizeResult | None, Recipe | None, SearchReport | None]:
     """What was made, by which recipe (both None for a float file), and how it was searched for."""
+    if has_given_scales(lowered.graph):
+        if recipe is not None:
+            raise InputError(
+                f"{source.name} was quantized in training and holds its own scales: leave quantize= out to keep them"
+            )
+        given = quantize_as_given(lowered.graph, lowered.given_scales)
+        return given, given.recipe, None
     if recipe is None:
         return None, None, None
     adapter = Adapter.of(source, lowered, lowered.graph)

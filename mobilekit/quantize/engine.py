@@ -94,7 +94,7 @@ def quantize(
         rest = _Counted(rest, len(samples))
     calibration = calibrate(graph, rest, factors=equalized.factors, progress=progress)
     chosen = _choose(graph, equalized, recipe, calibration, channels)
-    loose = _not_integer(chosen.rewritten.graph)
+    loose = not_integer(chosen.rewritten.graph)
     notes = [*calibration.notes, *chosen.notes]
     if loose:
         notes.append(f"not full integer: {len(loose)} tensors, first {', '.join(loose[:3])}")
@@ -273,7 +273,7 @@ def _ranges(variant: Equalized, recipe: Recipe, calibration: Calibration, defaul
     return range_of
 
 
-def _not_integer(graph: Graph) -> list[str]:
+def not_integer(graph: Graph) -> list[str]:
     """Names of tensors that are no integers, graph inputs and outputs excepted (their dtype was asked for)."""
     edges = set(graph.inputs) | set(graph.outputs)
     loose = [t for t in graph.tensors() if t.dtype not in _INTEGER_DTYPES and t not in edges]

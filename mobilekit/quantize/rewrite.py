@@ -51,12 +51,19 @@ def rewrite(graph: Graph, recipe: Recipe, range_of: RangeOf, means: Mapping[str,
     return _Writer(graph, recipe, plan, means or {}).run()
 
 
+def write_plan(graph: Graph, recipe: Recipe, plan: Plan, weights: Mapping[Tensor, Quantization]) -> Rewritten:
+    """Quantize ``graph`` by a plan that is made already, with the given scales of weights."""
+    return _Writer(graph, recipe, plan, {}, weights).run()
+
+
 @dataclass
 class _Writer:
     graph: Graph
     recipe: Recipe
     plan: Plan
     means: Mapping[str, Array]
+    weights: Mapping[Tensor, Quantization] = field(default_factory=dict)
+    """Scales of weights that are given; the others are chosen."""
     ops: list[Op] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -115,7 +122,9 @@ class _Writer:
             )
             outputs = [self._make(t, t.dtype) for t in op.outputs]
         else:
-            inputs = self._integer_inputs(number, op, plan)
+            # A QUANTIZE takes what there is, float or int8.
+            quantizes = op.kind == "QUANTIZE"
+            inputs = [self._read(t, None) for t in op.inputs] if quantizes else self._integer_inputs(number, op, plan)
             outputs = [self._make(t, plan.domain if t.dtype == "float32" else t.dtype) for t in op.outputs]
         self.ops.append(
             Op(
@@ -163,6 +172,7 @@ class _Writer:
                 self.recipe.settings(op).weight_granularity == "per_channel",
                 self.means.get(source.name),
                 self._new_constant,
+                self.weights.get(op.inputs[rule.weights.weight]),  # type: ignore[arg-type]  # a rule's weight is there
             )
         return result
 

@@ -45,8 +45,12 @@ def integer_constants(
     per_channel: bool,
     mean: Array | None,
     new: NewConstant,
+    given: Quantization | None = None,
 ) -> None:
-    """Put integer weights and bias into ``inputs``. ``mean``: E[x] a channel of the data input, for bias correction."""
+    """Put integer weights and bias into ``inputs``. ``mean``: E[x] a channel of the data input, for bias correction.
+
+    ``given``: the weights' own scales, kept as they are.
+    """
     weight = op.inputs[rule.weight]
     bias = op.inputs[rule.bias] if rule.bias < len(op.inputs) else None
     assert weight is not None
@@ -59,7 +63,8 @@ def integer_constants(
         # TensorFlow's converter leaves some biases as [1, 1, 1, n]; scales a channel want one axis.
         bias = replace(bias, shape=(bias.size,), data=bias.data.reshape(-1), shape_signature=None)
     bias_values = None if bias is None else bias.data
-    quantization = parameters.weight(weight.data, rule.axis if per_channel else None, bias_values, input_scale)
+    axis = rule.axis if per_channel else None
+    quantization = given or parameters.weight(weight.data, axis, bias_values, input_scale)
     stored = parameters.quantize_weight(weight.data, quantization)
     inputs[rule.weight] = new(weight, "int8", stored, quantization)
     if bias is None or bias_values is None:

@@ -29,6 +29,8 @@ class Builder:
         """PyTorch's first operand of that op, likewise; its strides say how PyTorch lays it out."""
         self.narrowed: list[str] = []
         """Values that are int64 in PyTorch and int32 in the file."""
+        self.given_scales: list[NDArray[np.float32]] = []
+        """Symmetric scales that the model itself gives its constants."""
         self._names: dict[str, int] = {}
         self._reordered: dict[tuple[Tensor, Order, Order], Value] = {}
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind, OutputKind
 from torch.export.graph_signature import InputSpec as InputSpecification
@@ -64,6 +65,8 @@ class Lowered:
     outputs: list[OutputSpec]
     narrowed: list[str]
     unsupported: list[UnsupportedOp] = field(default_factory=list)
+    given_scales: list[NDArray[np.float32]] = field(default_factory=list)
+    """Scales of constants in a model that was quantized in training."""
 
 
 def lower(program: ExportedProgram, name: str = "main", *, partial: bool = False) -> Lowered:
@@ -108,7 +111,7 @@ class _Walk:
         graph.signatures = [
             Signature("serving_default", tuple((spec.name, spec.tensor) for spec in self.inputs), named_outputs)
         ]
-        return Lowered(graph, self.inputs, outputs, self.builder.narrowed, self.unsupported)
+        return Lowered(graph, self.inputs, outputs, self.builder.narrowed, self.unsupported, self.builder.given_scales)
 
     # -- inputs ------------------------------------------------------------------------------------------------
 
