@@ -263,3 +263,28 @@ def test_the_module_runs(folder: Path) -> None:
     )
     assert run.returncode == 0
     assert run.stdout
+
+
+def test_quantize_debug(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["quantize", "debug", f"{folder / 'net.py'}:make", "-c", str(folder / "arrays"), "--quiet"]
+    assert main([*words, "--report", str(folder / "noise.html")]) == 0
+    out = capsys.readouterr().out
+    assert "noise at the outputs:" in out
+    assert "CONV_2D" in out
+    assert "Where the noise comes from" in (folder / "noise.html").read_text()
+    assert main([*words, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["kind"] == "quantize_debug"
+    assert document["weights_share"] + document["activations_share"] == pytest.approx(1.0)
+
+
+def test_recipe_list_show_and_check(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["recipe", "list"]) == 0
+    assert "int16x8" in capsys.readouterr().out
+    assert main(["recipe", "show", "int8"]) == 0
+    mine = folder / "mine.json"
+    mine.write_text(capsys.readouterr().out)
+    (folder / "mine.toml").write_text('[[overrides]]\nop = "CONV_*"\nprecision = "float32"\n')
+    assert main(["recipe", "check", str(mine)]) == 0
+    assert main(["recipe", "check", str(folder / "mine.toml"), str(folder / "net.tflite")]) == 0
+    assert capsys.readouterr().out.startswith("op='CONV_*': 1 of ")

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from mobilekit._version import __version__
-from mobilekit.commands import android, bench, check, ci, convert, info, recipe, targets, verify
+from mobilekit.commands import android, bench, check, ci, convert, info, quantize, recipe, targets, verify
 
 app = typer.Typer(
     name="mobilekit",
@@ -23,7 +23,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for module in (convert, check, verify, info, bench, recipe, targets, ci, android):
+for module in (convert, check, verify, info, bench, recipe, quantize, targets, ci, android):
     module.register(app)
 
 

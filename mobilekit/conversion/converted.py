@@ -10,11 +10,13 @@ import torch
 from numpy.typing import NDArray
 
 from mobilekit.conversion.adapter import Adapter
-from mobilekit.errors import OutputError
+from mobilekit.errors import InputError, OutputError
 from mobilekit.files import write_files
 from mobilekit.graph.ir import Graph
-from mobilekit.quantize import QuantizeResult, layer_errors
+from mobilekit.quantize import QuantizeResult, debug, layer_errors
+from mobilekit.quantize.calibrate import Progress
 from mobilekit.results import ConversionReport, LayerError
+from mobilekit.results.debugging import DebugReport
 from mobilekit.runtime import Interpreter
 from mobilekit.sidecar import Sidecar
 
@@ -65,6 +67,17 @@ class Converted:
             return ()
         real: list[list[NDArray[Any]]] = [self._adapter.real(self._adapter.leaves(sample)) for sample in samples]
         return layer_errors(self._float_graph, self._quantized, real)
+
+    def debug(self, data: Iterable[Sequence[Any]], *, progress: Progress | None = None) -> DebugReport:
+        """Where the file loses precision: see :func:`mobilekit.quantize.debug`.
+
+        ``data``: calls of the model, each a tuple of inputs. :class:`~mobilekit.errors.InputError` for a float file.
+        """
+        if self._quantized is None:
+            raise InputError("a float file has no quantization to look into: convert with quantize=")
+        real = [self._adapter.real(self._adapter.leaves(call if isinstance(call, (tuple, list)) else (call,)))
+                for call in data]  # fmt: skip
+        return debug(self._quantized, real, progress=progress)
 
     def save(self, path: str | Path) -> Path:
         """Write the .tflite file and its sidecar (the same name with ``.json``): both, or nothing.

@@ -9,7 +9,8 @@ In the order of use, one file a step; engine.py is the table of contents:
 - plan.py: what each op computes in, which tensors share a scale; rules.py: LiteRT's demands as a table
 - parameters.py, weights.py, bias.py: scales, integer constants, the mean error of rounding taken back
 - rewrite.py: the quantized graph
-- measure.py, debug.py, sensitivity.py: its error, in all, tensor by tensor, and of each tensor alone
+- measure.py, layers.py, sensitivity.py: its error, in all, tensor by tensor, and of each tensor alone
+- diagnose.py: those in one answer, ``debug``
 - auto.py: which ops to keep precise so that a task's own metric holds
 """
 
@@ -17,8 +18,9 @@ from __future__ import annotations
 
 from mobilekit.quantize.auto import Auto, AutoResult
 from mobilekit.quantize.calibrate import Calibration
-from mobilekit.quantize.debug import first_bad_layer, layer_errors
+from mobilekit.quantize.diagnose import debug
 from mobilekit.quantize.engine import QuantizeResult, quantize
+from mobilekit.quantize.layers import first_bad_layer, layer_errors
 from mobilekit.quantize.recipe import PRESETS, Override, Recipe, preset
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "Override",
     "QuantizeResult",
     "Recipe",
+    "debug",
     "first_bad_layer",
     "layer_errors",
     "preset",

@@ -13,6 +13,7 @@ from typing import Any
 from mobilekit.errors import InputError
 from mobilekit.results.bench import LatencySummary, Provenance, Stage
 from mobilekit.results.conversion import LayerError
+from mobilekit.results.debugging import Histogram
 from mobilekit.results.quantization import SearchReport
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#767676"
@@ -110,6 +111,22 @@ def trade_off(search: SearchReport) -> str:
         axes.set_xlabel("file (MB)")
         axes.set_ylabel("metric (dashed: the bar)")
         axes.grid(color="#dddddd", lw=0.6)
+        return _to_svg(figure)
+
+
+def histograms(tensors: Sequence[Histogram]) -> str:
+    """One row a tensor, its values on a scale of its own: a thin peak in a wide range is range lost."""
+    with _styled():
+        figure, axes = _new_figure(0.8 + 0.7 * len(tensors))
+        for row, tensor in enumerate(tensors):
+            top, low, high = max([*tensor.counts, 1]), tensor.edges[0], tensor.edges[-1]
+            places = [(edge - low) / (high - low) for edge in tensor.edges[:-1]]
+            heights = [0.8 * count / top for count in tensor.counts]
+            axes.bar(places, heights, 1 / len(places), bottom=-row, align="edge", color=BLUE)
+            axes.text(1.02, 0.3 - row, f"{low:.3g} to {high:.3g}", fontsize=8, color=GREY)
+        axes.set_yticks([0.3 - row for row in range(len(tensors))], [tensor.name[-40:] for tensor in tensors])
+        axes.set_xticks([])
+        axes.set_xlim(0, 1.25)
         return _to_svg(figure)
 
 

@@ -13,6 +13,7 @@ from mobilekit.render import figures, units
 from mobilekit.results.bench import BenchReport
 from mobilekit.results.compat import CompatReport, TargetReport
 from mobilekit.results.conversion import ConversionReport, VerificationReport
+from mobilekit.results.debugging import DebugReport
 from mobilekit.results.photos import PhotoReport
 
 
@@ -26,6 +27,7 @@ class Page:
     photos: PhotoReport | None = None
     compat: CompatReport | None = None
     bench: BenchReport | None = None
+    debug: DebugReport | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,9 @@ def _plots(page: Page) -> dict[str, str]:
         plots["layers"] = _svg_uri(figures.sqnr_per_layer(page.conversion.layer_errors))
     if page.conversion is not None and page.conversion.search is not None:
         plots["search"] = _svg_uri(figures.trade_off(page.conversion.search))
+    if page.debug is not None:
+        plots["debug_layers"] = _svg_uri(figures.sqnr_per_layer(page.debug.layers))
+        plots["histograms"] = _svg_uri(figures.histograms(page.debug.histograms))
     if page.bench is not None:
         plots["waterfall"] = _svg_uri(figures.latency_waterfall(page.bench.stages))
         plots["histogram"] = _svg_uri(figures.latency_histogram(page.bench.delivered, page.bench.age))

@@ -5,7 +5,7 @@ import pytest
 
 from mobilekit.errors import CalibrationError, InputError
 from mobilekit.quantize import layer_errors, preset, quantize
-from mobilekit.quantize.debug import first_bad_layer
+from mobilekit.quantize.layers import first_bad_layer
 from mobilekit.quantize.sensitivity import sensitivity
 from tests.quantize.graphs import samples, small_network
 from tests.quantize.test_equalize import uneven
