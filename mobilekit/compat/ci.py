@@ -1,45 +1,43 @@
 """All models of a configuration, checked in parallel, held against their bars and the baseline.
 
-Models are checked in processes apart, so that one that raises, or dies, takes no other with it.
-What turns an entry into a report is a function that the caller may replace, to convert and verify too (it must be
-importable, since it runs in other processes).
+Converting and timing stand in a layer above this one: whoever calls :func:`run_ci` hands in the functions that do it.
 """
 
 from __future__ import annotations
 
-import concurrent.futures
-import contextlib
-import multiprocessing
-import os
-import signal
-import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.context import BaseContext
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from mobilekit.compat import cache
 from mobilekit.compat.baseline import falls, news, read_baseline
 from mobilekit.compat.check import check
 from mobilekit.compat.config import Bars, CiConfig, ModelEntry
+from mobilekit.compat.pool import Done, run_all
 from mobilekit.compat.tables import TENSORRT, parse_release, resolve
-from mobilekit.errors import InputError, MobilekitError
+from mobilekit.errors import InputError
 from mobilekit.loading import zeros_of
-from mobilekit.results.compat import BarMiss, CiReport, CompatReport, ModelOutcome, percent
+from mobilekit.results.compat import (
+    BarMiss,
+    CiReport,
+    CompatReport,
+    ConversionFigures,
+    LatencyFigures,
+    ModelOutcome,
+    percent,
+)
 
-# Safe to import where no error can be told; a user's own modules are left to the processes that check them.
-_LIBRARIES = frozenset({"torchvision", "timm"})
+T = TypeVar("T")
 
 CheckModel = Callable[[ModelEntry, tuple[str, ...], Path], CompatReport]
 """(entry, targets, folder that paths are relative to) -> report; may raise a :class:`MobilekitError`."""
+ConvertModel = Callable[[ModelEntry, Path], ConversionFigures]
+"""(entry, folder that paths are relative to) -> figures of the verified file."""
+TimeModel = Callable[[ModelEntry], LatencyFigures]
+"""Entry whose file is there already -> its latency on this machine."""
 Progress = Callable[[str, int, int], None]
-"""(name of the model that is done, how many are, of how many)."""
-
-Checked = tuple["CompatReport | None", "str | None", float]
-"""Report or error, and the seconds it took."""
+"""(what is done, how many are, of how many)."""
 
 
 def check_entry(entry: ModelEntry, targets: tuple[str, ...], root: Path) -> CompatReport:
@@ -65,20 +63,29 @@ def _tables(targets: Sequence[str], root: Path) -> list[str]:
     return [str(root / word) if word.endswith(".json") else word for word in targets]
 
 
+def _check(entry: ModelEntry, check_model: CheckModel, config: CiConfig, root: Path) -> CompatReport:
+    return check_model(entry, config.targets_of(entry), root)
+
+
 def run_ci(
     config: CiConfig,
     root: str | Path,
     *,
     check_model: CheckModel = check_entry,
+    convert_model: ConvertModel | None = None,
+    time_model: TimeModel | None = None,
     jobs: int | None = None,
     cache_folder: str | Path | None = None,
     progress: Progress | None = None,
 ) -> CiReport:
     """Check every model of ``config``; paths are relative to ``root``.
 
+    ``check_model``, ``convert_model``, ``time_model``: what is done for a model whose ``run`` goes as far; functions of
+    a module (or partials of one), since they run in processes of their own. Checks and conversions run side by side,
+    timings one at a time, when everything else is done.
     ``jobs``: processes at once, by default one a core; 0 works in this process.
-    ``cache_folder``: where reports are kept for the next run; None keeps none. A model that cannot be checked is an
-    outcome with an error, never an exception;
+    ``cache_folder``: where reports of checks are kept for the next run; None keeps none. A model that cannot be checked
+    is an outcome with an error, never an exception;
     :class:`BaselineError` is raised for a baseline that cannot be read.
     """
     base = Path(root)
@@ -86,18 +93,61 @@ def run_ci(
     folder = None if cache_folder is None else Path(cache_folder)
     keys = {entry.label: _key(config, entry, base, folder) for entry in config.models}
     kept = _from_cache(folder, keys)
-    found: dict[str, Checked] = {label: (report, None, 0.0) for label, report in kept.items()}
+    steps = _Steps(config, progress)
+    checks: dict[str, Done[CompatReport]] = {label: Done(report, None, 0.0) for label, report in kept.items()}
     waiting = [entry for entry in config.models if entry.label not in kept]
-    for label, checked in _check_all(waiting, config, base, check_model, jobs):
-        found[label] = checked
-        report, key = checked[0], keys[label]
+    for label, checked in run_all(waiting, partial(_check, check_model=check_model, config=config, root=base), jobs):
+        checks[label] = checked
+        report, key = checked.value, keys[label]
         if folder is not None and key is not None and report is not None:
             cache.store(folder, key, report)
-        if progress is not None:
-            progress(label, len(found), len(config.models))
+        steps.done(label, "", len(checks))
+    conversions: dict[str, Done[ConversionFigures]] = {}
+    if convert_model is not None:
+        asked = [entry for entry in config.models if config.goes_to(entry, "convert") and not checks[entry.label].error]
+        conversions = steps.all("converted", asked, partial(convert_model, root=base), jobs)
+    timings: dict[str, Done[LatencyFigures]] = {}
+    if time_model is not None:
+        asked = [e for e in config.models if config.goes_to(e, "bench") and _value(conversions.get(e.label))]
+        timings = steps.all("timed", asked, time_model, jobs and 1)
     return CiReport(
-        tuple(_outcome(config, entry, found[entry.label], entry.label in kept, baseline) for entry in config.models)
+        tuple(
+            _outcome(
+                config.bars_of(entry),
+                entry,
+                checks[entry.label],
+                entry.label in kept,
+                baseline,
+                conversions.get(entry.label),
+                timings.get(entry.label),
+            )
+            for entry in config.models
+        )
     )
+
+
+class _Steps:
+    """Run a step for the models that ask for it, and tell how far it is."""
+
+    def __init__(self, config: CiConfig, progress: Progress | None) -> None:
+        self._total, self._progress = len(config.models), progress
+
+    def done(self, label: str, what: str, count: int, total: int | None = None) -> None:
+        if self._progress is not None:
+            self._progress(f"{label} {what}".rstrip(), count, total or self._total)
+
+    def all(
+        self, what: str, entries: Sequence[ModelEntry], work: Callable[[ModelEntry], T], jobs: int | None
+    ) -> dict[str, Done[T]]:
+        found: dict[str, Done[T]] = {}
+        for label, answer in run_all(entries, work, jobs):
+            found[label] = answer
+            self.done(label, what, len(found), len(entries))
+        return found
+
+
+def _value(done: Done[T] | None) -> T | None:
+    return None if done is None else done.value
 
 
 def _from_cache(folder: Path | None, keys: Mapping[str, str | None]) -> dict[str, CompatReport]:
@@ -123,113 +173,54 @@ def _key(config: CiConfig, entry: ModelEntry, root: Path, folder: Path | None) -
     return cache.key_of(entry.model, root, config.targets_of(entry), entry.label, entry.input_shapes, entry.quantize)
 
 
-def _check_all(
-    entries: Sequence[ModelEntry], config: CiConfig, root: Path, check_model: CheckModel, jobs: int | None
-) -> Iterator[tuple[str, Checked]]:
-    count = min(len(entries), os.cpu_count() or 1 if jobs is None else jobs)
-    if not entries:
-        return
-    if count == 0:
-        for entry in entries:
-            yield entry.label, _guarded(check_model, entry, config.targets_of(entry), root)
-        return
-    left = list(entries)
-    for label, checked in _in_pool(left, config, root, check_model, count):
-        left = [entry for entry in left if entry.label != label]
-        yield label, checked
-    # A process died and took its pool along: one pool a model finds out which model it was.
-    for entry in left:
-        answered = list(_in_pool([entry], config, root, check_model, 1))
-        yield answered[0] if answered else (entry.label, (None, "the process that checked it died", 0.0))
-
-
-def _in_pool(
-    entries: Sequence[ModelEntry], config: CiConfig, root: Path, check_model: CheckModel, count: int
-) -> Iterator[tuple[str, Checked]]:
-    context = _context(entries)
-    threads = max((os.cpu_count() or 1) // count, 1)
-    with ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker, initargs=(threads,)) as pool:
-        try:
-            running: dict[Future[Checked], str] = {
-                pool.submit(_guarded, check_model, entry, config.targets_of(entry), root): entry.label
-                for entry in entries
-            }
-            for future in concurrent.futures.as_completed(running):
-                with contextlib.suppress(BrokenProcessPool):
-                    yield running[future], future.result()
-        except BaseException:  # Ctrl-C: leaving the pool would wait for the models that are still at work.
-            _end_all(pool)
-            raise
-
-
-def _end_all(pool: ProcessPoolExecutor) -> None:
-    """End the processes of a pool, and the fork server, which may still be loading and would fork for nobody."""
-    # Private names, since the public way (terminate_workers) came with Python 3.14 and leaves the server.
-    for process in list((pool._processes or {}).values()):
-        process.terminate()
-    from multiprocessing import forkserver
-
-    server = getattr(getattr(forkserver, "_forkserver", None), "_forkserver_pid", None)
-    if server is not None:
-        with contextlib.suppress(OSError):
-            os.kill(server, signal.SIGKILL)
-
-
-def _context(entries: Sequence[ModelEntry]) -> BaseContext:
-    """Processes that do not inherit the threads of this one (a plain fork could hang on their locks).
-
-    A fork server loads torch and its exporter once for all of them, and the libraries of models that it may meet:
-    some 10 s of CPU a process saved. It is there on Linux and macOS.
-    """
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    if any(not entry.model.lower().endswith(".tflite") for entry in entries):
-        packages = {entry.model.partition(":")[0].partition(".")[0] for entry in entries}
-        context.set_forkserver_preload(["mobilekit.compat.warm", *sorted(packages & _LIBRARIES)])
-    _start_fork_server()
-    return context
-
-
-def _start_fork_server() -> None:
-    """Start it with Ctrl-C blocked, which its children inherit: this process answers it, and ends them."""
-    from multiprocessing import forkserver, resource_tracker
-
-    resource_tracker.ensure_running()  # Unblocks the signal when it starts, so it starts first.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        forkserver.ensure_running()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _start_worker(threads: int) -> None:
-    """Each process gets its share of the cores, and leaves Ctrl-C to the one that started it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ["OMP_NUM_THREADS"] = str(threads)  # Read by torch when it is imported,
-    torch = sys.modules.get("torch")
-    if torch is not None:  # which the fork server may have done already.
-        torch.set_num_threads(threads)
-
-
-def _guarded(check_model: CheckModel, entry: ModelEntry, targets: tuple[str, ...], root: Path) -> Checked:
-    start = time.perf_counter()
-    try:
-        report = check_model(entry, targets, root)
-    except MobilekitError as error:
-        return None, str(error), time.perf_counter() - start
-    except Exception as error:  # A user's own code runs here and may raise anything; the other models still count.
-        lines = str(error).strip().splitlines()
-        return None, f"{type(error).__name__}: {lines[0] if lines else ''}", time.perf_counter() - start
-    return report, None, time.perf_counter() - start
-
-
 def _outcome(
-    config: CiConfig, entry: ModelEntry, checked: Checked, cached: bool, baseline: Mapping[str, Any] | None
+    bars: Bars,
+    entry: ModelEntry,
+    checked: Done[CompatReport],
+    cached: bool,
+    baseline: Mapping[str, Any] | None,
+    converted: Done[ConversionFigures] | None,
+    timed: Done[LatencyFigures] | None,
 ) -> ModelOutcome:
-    report, error, seconds = checked
-    misses, notes = ((), ()) if report is None else _held(report, config.bars_of(entry), baseline, entry.label)
-    return ModelOutcome(entry.label, entry.model, report, error, misses, notes, seconds, cached)
+    report, conversion, latency = checked.value, _value(converted), _value(timed)
+    misses, notes = ((), ()) if report is None else _held(report, bars, baseline, entry.label)
+    errors = [] if checked.error is None else [checked.error]
+    for target, done in (("verification", converted), ("latency", timed)):
+        if done is None or done.error is None:
+            continue
+        if done.missed:
+            misses = (*misses, BarMiss(target, done.error))
+        else:
+            errors.append(done.error)
+    if conversion is not None:
+        notes = (*notes, *conversion.warnings)
+    if latency is not None:
+        notes = (*notes, *(f"timing: {doubt}" for doubt in latency.doubts))
+    return ModelOutcome(
+        entry.label,
+        entry.model,
+        report,
+        "; ".join(errors) or None,
+        (*misses, *_figure_misses(bars, conversion, latency)),
+        notes,
+        sum(done.seconds for done in (checked, converted, timed) if done is not None),
+        cached,
+        conversion,
+        latency,
+    )
+
+
+def _figure_misses(
+    bars: Bars, conversion: ConversionFigures | None, latency: LatencyFigures | None
+) -> Iterator[BarMiss]:
+    sqnr_db = None if conversion is None else conversion.sqnr_db
+    if bars.min_sqnr_db is not None and sqnr_db is not None and sqnr_db < bars.min_sqnr_db:
+        yield BarMiss("verification", f"SQNR against the model is {sqnr_db:.1f} dB, {bars.min_sqnr_db:g} dB is the bar")
+    if bars.max_processing_ms is not None and latency is not None and latency.processing_ms > bars.max_processing_ms:
+        yield BarMiss(
+            "latency",
+            f"processing takes {latency.processing_ms:.2f} ms (median), {bars.max_processing_ms:g} ms is the bar",
+        )
 
 
 def _held(

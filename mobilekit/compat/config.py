@@ -19,7 +19,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -47,6 +47,9 @@ def _release(value: Any) -> Any:
 Release = Annotated[str, BeforeValidator(_release)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+Step = Literal["check", "convert", "bench"]
+"""How far a run goes with a model; each step takes those before it along."""
+STEPS: tuple[Step, ...] = get_args(Step)
 
 
 def _key(name: str) -> str:
@@ -66,6 +69,10 @@ class Bars(_Section):
     """Pieces that a target may cut the graph into."""
     runtime_min: Release | None = None
     """The oldest TFLite runtime that the application ships: the model must run on it."""
+    min_sqnr_db: float | None = None
+    """Of the converted file's worst output against the model, for ``run = "convert"`` and on."""
+    max_processing_ms: Annotated[float, Field(gt=0)] | None = None
+    """Median of frame in memory -> result in memory on the machine of the run, for ``run = "bench"``."""
 
 
 class ModelEntry(Bars):
@@ -79,7 +86,11 @@ class ModelEntry(Bars):
     input_shapes: tuple[str, ...] = ()
     """``1,3,224,224`` or ``1,128:int64``, once for each input, where the model does not say."""
     quantize: str | None = None
-    """Check the model as this recipe would quantize it."""
+    """Check the model as this recipe would quantize it, and convert it so."""
+    calibration: str | None = None
+    """A folder of .npy files, or one file, for a recipe that needs data; relative to the pyproject.toml."""
+    run: Step | None = None
+    """Instead of how far to go with all models."""
 
     @property
     def label(self) -> str:
@@ -92,11 +103,18 @@ class CiConfig(Bars):
     targets: tuple[str, ...] = ("cpu",)
     models: tuple[ModelEntry, ...] = ()
     baseline: str | None = None
+    run: Step = "check"
+    bench_seconds: Annotated[float, Field(ge=0.5, le=3600)] = 5.0
+    """Of each timing."""
     reports: dict[str, str] = Field(default_factory=dict)
     """Format -> file, written on every run: junit, sarif, markdown, json, html, badge."""
 
     def targets_of(self, entry: ModelEntry) -> tuple[str, ...]:
         return entry.targets or self.targets
+
+    def goes_to(self, entry: ModelEntry, step: Step) -> bool:
+        """Whether a run takes the model as far as ``step``."""
+        return STEPS.index(entry.run or self.run) >= STEPS.index(step)
 
     def bars_of(self, entry: ModelEntry) -> Bars:
         """The bars for one model: its own over those for all."""
@@ -104,6 +122,8 @@ class CiConfig(Bars):
             min_coverage={**self.min_coverage, **entry.min_coverage},
             max_pieces={**self.max_pieces, **entry.max_pieces},
             runtime_min=entry.runtime_min or self.runtime_min,
+            min_sqnr_db=self.min_sqnr_db if entry.min_sqnr_db is None else entry.min_sqnr_db,
+            max_processing_ms=entry.max_processing_ms or self.max_processing_ms,
         )
 
 

@@ -143,6 +143,35 @@ class BarMiss:
 
 
 @dataclass(frozen=True)
+class ConversionFigures:
+    """What converting one model in a CI run gave; the file was verified against the model."""
+
+    backend: str
+    quantize: str
+    size_bytes: int
+    sqnr_db: float | None
+    """Of the worst real-valued output against the model; None if there is none, infinite if all are equal."""
+    full_integer: bool
+    float_islands: int
+    calibration: str | None
+    """None, "given" or "synthetic", as in the report of the conversion."""
+    seconds: float
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LatencyFigures:
+    """What timing one converted model in a CI run gave, medians in milliseconds unless a name says else."""
+
+    processing_ms: float
+    """Frame in memory -> result in memory, measured."""
+    inference_ms: float
+    camera_to_screen_p90_ms: float
+    """Measured work between a modelled camera and a modelled display: see docs/bench.md."""
+    doubts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ModelOutcome:
     """What a CI run says about one model."""
 
@@ -157,6 +186,9 @@ class ModelOutcome:
     """What is worth knowing and fails nothing: new in the baseline, better than it."""
     seconds: float
     cached: bool
+    """The check came from the cache; conversions and timings never do."""
+    conversion: ConversionFigures | None = None
+    latency: LatencyFigures | None = None
 
     @property
     def passed(self) -> bool:
