@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 EPILOG = examples(
     "mobilekit ci init                     # write [tool.mobilekit] for the models that are found here",
     "mobilekit ci",
+    "mobilekit ci --run convert            # convert and verify them too; bench: and time them",
     "mobilekit ci --update-baseline",
     "mobilekit ci --report junit=out/ops.xml --report sarif=out/ops.sarif",
 )
@@ -52,6 +56,17 @@ def ci(
     jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", min=1, metavar="N", help="Processes at once; by default one a core.")
     ] = None,
+    run: Annotated[
+        str | None,
+        typer.Option(
+            "--run",
+            metavar="STEP",
+            help="How far to go with every model: check, convert (and verify), bench; else as the file says.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="FOLDER", help="Keep the converted files there.")
+    ] = None,
     report: Annotated[
         list[str] | None,
         typer.Option(
@@ -70,21 +85,26 @@ def ci(
     """Check all models of a project. Exit 1 if one cannot be checked, 2 if a bar is missed or coverage fell."""
     if context.invoked_subcommand is not None:
         return 0
+    from mobilekit.bench.project import convert_entry, time_entry
     from mobilekit.compat.ci import run_ci
-    from mobilekit.compat.config import read_config
+    from mobilekit.compat.config import read_config, with_run
     from mobilekit.render.ci_files import parse_report, write_reports
     from mobilekit.render.progress import live_progress
 
     asked = [parse_report(word) for word in report or ()]
     settings, root = read_config(config), config.parent
-    with live_progress(quiet) as show:
+    if run is not None:
+        settings = with_run(settings, run)
+    with live_progress(quiet) as show, _folder(output) as folder:
         show("checking", None)
         found = run_ci(
             settings.model_copy(update={"baseline": None}) if update_baseline else settings,
             root,
+            convert_model=partial(convert_entry, folder=folder),
+            time_model=partial(time_entry, folder=folder, seconds=settings.bench_seconds),
             jobs=jobs,
             cache_folder=None if no_cache else cache or _user_cache(),
-            progress=lambda name, done, total: show(f"{done} of {total}: {name}", done / total),
+            progress=lambda what, done, total: show(f"{done} of {total}: {what}", done / total),
         )
     if as_json:
         print_json("ci", found)
@@ -132,6 +152,20 @@ def _write_baseline(found: CiReport, settings: CiConfig, root: Path) -> Sequence
     if settings.baseline is None:
         tell(f'it is compared with once [tool.mobilekit] says: baseline = "{BASELINE}"')
     return []
+
+
+@contextlib.contextmanager
+def _folder(wanted: Path | None) -> Iterator[Path]:
+    """Where converted files lie: the folder that was asked for, or one that is gone after the run."""
+    if wanted is None:
+        with tempfile.TemporaryDirectory(prefix="mobilekit-ci-") as name:
+            yield Path(name)
+        return
+    try:
+        wanted.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make the folder '{wanted}': {error.strerror or error}") from error
+    yield wanted
 
 
 def _user_cache() -> Path | None:

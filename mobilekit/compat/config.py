@@ -152,6 +152,15 @@ def read_config(path: str | Path) -> CiConfig:
     return config
 
 
+def with_run(config: CiConfig, step: str) -> CiConfig:
+    """The configuration with every model taken as far as ``step``; :class:`InputError` for an unknown one."""
+    known: dict[str, Step] = {name: name for name in STEPS}
+    if step not in known:
+        raise InputError(f"--run is '{step}', known are {', '.join(STEPS)}")
+    models = tuple(entry.model_copy(update={"run": known[step]}) for entry in config.models)
+    return config.model_copy(update={"run": known[step], "models": models})
+
+
 Where = tuple["str | int", ...]
 
 
@@ -179,6 +188,8 @@ def _problems(config: CiConfig) -> Iterator[tuple[Where, str]]:
         yield (), "no models are listed: add [[tool.mobilekit.models]] with a 'model'"
     yield from _target_problems(config.targets, ("targets",))
     yield from _bar_problems(config, set(config.targets).union(*(entry.targets for entry in config.models)), ())
+    furthest = max((entry.run or config.run for entry in config.models), key=STEPS.index, default=config.run)
+    yield from _step_problems(config, furthest, ())
     seen: dict[str, int] = {}
     for index, entry in enumerate(config.models):
         here: Where = ("models", index)
@@ -187,6 +198,7 @@ def _problems(config: CiConfig) -> Iterator[tuple[Where, str]]:
         seen[entry.label] = index
         yield from _target_problems(entry.targets, (*here, "targets"))
         yield from _bar_problems(entry, set(config.targets_of(entry)), here)
+        yield from _step_problems(entry, entry.run or config.run, here)
     for kind in config.reports:
         if kind not in REPORT_FORMATS:
             close = difflib.get_close_matches(kind, REPORT_FORMATS, n=1)
@@ -215,6 +227,17 @@ def _bar_problems(bars: Bars, targets: set[str], here: Where) -> Iterator[tuple[
                 close = difflib.get_close_matches(target, known, n=1)
                 hint = f"; did you mean '{close[0]}'?" if close else ""
                 yield (*here, key, target), f"a bar for '{target}', which is not among the targets{hint}"
+
+
+def _step_problems(bars: Bars, furthest: Step, here: Where) -> Iterator[tuple[Where, str]]:
+    """Bars that no step of the run could ever hold against anything: they would pass without having been looked at."""
+    needs: tuple[tuple[str, float | None, Step], ...] = (
+        ("min-sqnr-db", bars.min_sqnr_db, "convert"),
+        ("max-processing-ms", bars.max_processing_ms, "bench"),
+    )
+    for key, value, step in needs:
+        if value is not None and STEPS.index(furthest) < STEPS.index(step):
+            yield (*here, key), f'{key} needs run = "{step}", the run stops at "{furthest}"'
 
 
 def names_of(words: set[str]) -> set[str]:

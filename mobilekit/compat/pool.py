@@ -1,4 +1,4 @@
-"""Work on the models of a configuration in processes apart, so that one that raises, or dies, takes no other with it."""
+"""Work on models in processes apart, so that one that raises, or dies, takes no other with it."""
 
 from __future__ import annotations
 
@@ -66,9 +66,7 @@ def _in_pool(
     threads = max((os.cpu_count() or 1) // count, 1)
     with ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker, initargs=(threads,)) as pool:
         try:
-            running: dict[Future[Done[T]], str] = {
-                pool.submit(_guarded, work, entry): entry.label for entry in entries
-            }
+            running: dict[Future[Done[T]], str] = {pool.submit(_guarded, work, entry): entry.label for entry in entries}
             for future in concurrent.futures.as_completed(running):
                 with contextlib.suppress(BrokenProcessPool):
                     yield running[future], future.result()

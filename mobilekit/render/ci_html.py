@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from mobilekit.render.ci_words import percent, place, refused, summary, verdict
+from mobilekit.render.ci_words import figures_of, number, percent, place, refused, summary, verdict
 from mobilekit.results.compat import CiReport, ModelOutcome, TargetReport
 
 _STYLE = """
@@ -50,8 +50,13 @@ box.addEventListener('input', () => {
 
 def ci_html(report: CiReport) -> str:
     names = list(dict.fromkeys(t.asked or t.target for o in report.outcomes if o.report for t in o.report.targets))
+    figures = figures_of(report)
     heads = "".join(f'<th class="n">{escape(name)}</th>' for name in names)
-    rows = "\n".join(_row(outcome, names) for outcome in report.outcomes)
+    titles = "".join(f'<th class="n">{escape(title)}</th>' for title in figures)
+    rows = "\n".join(
+        _row(outcome, names, [values[index] for values in figures.values()])
+        for index, outcome in enumerate(report.outcomes)
+    )
     notes = "\n".join(_notes(outcome) for outcome in report.outcomes)
     findings = "\n".join(_findings(outcome) for outcome in report.outcomes)
     return f"""<!DOCTYPE html>
@@ -63,7 +68,7 @@ def ci_html(report: CiReport) -> str:
 <ul>{notes}</ul>
 <label>Filter <input id="filter" type="search" placeholder="model, op, reason"></label>
 <div class="scroll"><table class="sortable" id="models"><thead><tr><th>model</th><th>result</th>{heads}
-<th class="n">needs TFLite</th></tr></thead><tbody>
+<th class="n">needs TFLite</th>{titles}</tr></thead><tbody>
 {rows}
 </tbody></table></div>
 <h2>Refused ops</h2>
@@ -75,12 +80,15 @@ def ci_html(report: CiReport) -> str:
 """
 
 
-def _row(outcome: ModelOutcome, names: list[str]) -> str:
+def _row(outcome: ModelOutcome, names: list[str], figures: list[float | None]) -> str:
     found = {} if outcome.report is None else {t.asked or t.target: t for t in outcome.report.targets}
     cells = "".join(_cell(found.get(name)) for name in names)
     runtime = "" if outcome.report is None else escape(outcome.report.min_runtime_version)
     word = verdict(outcome)
-    return f'<tr><td>{escape(outcome.name)}</td><td class="{word}">{word}</td>{cells}<td class="n">{runtime}</td></tr>'
+    cells += f'<td class="n">{runtime}</td>' + "".join(
+        f'<td class="n" data-v="{-1 if value is None else value}">{number(value)}</td>' for value in figures
+    )
+    return f'<tr><td>{escape(outcome.name)}</td><td class="{word}">{word}</td>{cells}</tr>'
 
 
 def _cell(target: TargetReport | None) -> str:

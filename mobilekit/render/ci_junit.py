@@ -73,20 +73,33 @@ def _property(parent: ET.Element, name: str, value: str) -> None:
 
 def _cases(outcome: ModelOutcome) -> list[ET.Element]:
     if outcome.report is None:
-        case = _case(outcome, "check", outcome.seconds)
-        error = ET.SubElement(case, "error", {"type": "check", "message": _text(outcome.error or "")})
-        error.text = _text(outcome.error or "")
-        return [case]
+        return [_error_case(outcome, "check")]
     targets = outcome.report.targets
     cases = [_target_case(outcome, target, outcome.seconds / max(len(targets), 1)) for target in targets]
     named = {target.target for target in targets}
     # A bar on the runtime stands by itself where "runtime" is not among the targets.
     loose = [miss for miss in outcome.misses if miss.target not in named]
-    if loose:
-        case = _case(outcome, loose[0].target, 0.0)
-        _failures(case, loose, "")
+    names = dict.fromkeys(miss.target for miss in loose)
+    if outcome.conversion is not None:
+        names.setdefault("verification")
+    if outcome.latency is not None:
+        names.setdefault("latency")
+    for name in names:
+        case = _case(outcome, name, 0.0)
+        misses = [miss for miss in loose if miss.target == name]
+        if misses:
+            _failures(case, misses, "")
         cases.append(case)
+    if outcome.error is not None:
+        cases.append(_error_case(outcome, "run"))
     return cases
+
+
+def _error_case(outcome: ModelOutcome, name: str) -> ET.Element:
+    case = _case(outcome, name, outcome.seconds)
+    error = ET.SubElement(case, "error", {"type": name, "message": _text(outcome.error or "")})
+    error.text = _text(outcome.error or "")
+    return case
 
 
 def _case(outcome: ModelOutcome, name: str, seconds: float) -> ET.Element:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mobilekit.render.ci_words import percent, place, refused, summary, verdict
+from mobilekit.render.ci_words import figures_of, number, percent, place, refused, summary, verdict
 from mobilekit.results.compat import CiReport, Finding, ModelOutcome, TargetReport, without_numbers
 
 # A pull request's page is read, not searched: beyond this many lines a list is cut, and says so.
@@ -13,19 +13,22 @@ _MARKS = {"ok": "✅ ok", "missed": "❌ missed", "error": "🛑 error"}
 def markdown(report: CiReport) -> str:
     names = list(dict.fromkeys(t.asked or t.target for o in report.outcomes if o.report for t in o.report.targets))
     lines = ["# Op coverage", "", summary(report.outcomes), ""]
-    lines += ["| model | " + " | ".join([*names, "runtime", "result"]) + " |", "|---" * (len(names) + 3) + "|"]
-    lines += [_row(outcome, names) for outcome in report.outcomes]
+    figures = figures_of(report)
+    heads = [*names, "runtime", *figures, "result"]
+    lines += ["| model | " + " | ".join(heads) + " |", "|---" * (len(heads) + 1) + "|"]
+    for index, outcome in enumerate(report.outcomes):
+        lines.append(_row(outcome, names, [number(values[index]) for values in figures.values()]))
     for outcome in report.outcomes:
         lines += _details(outcome)
     lines += [f"- {note}" for note in report.notes]
     return "\n".join(lines) + "\n"
 
 
-def _row(outcome: ModelOutcome, names: list[str]) -> str:
+def _row(outcome: ModelOutcome, names: list[str], figures: list[str]) -> str:
     found = {} if outcome.report is None else {t.asked or t.target: t for t in outcome.report.targets}
     cells = [_cell(found.get(name)) for name in names]
     runtime = "" if outcome.report is None else outcome.report.min_runtime_version
-    return f"| {_escape(outcome.name)} | " + " | ".join([*cells, runtime, _MARKS[verdict(outcome)]]) + " |"
+    return f"| {_escape(outcome.name)} | " + " | ".join([*cells, runtime, *figures, _MARKS[verdict(outcome)]]) + " |"
 
 
 def _cell(target: TargetReport | None) -> str:

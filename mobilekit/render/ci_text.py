@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from mobilekit.render.ci_words import percent, summary, verdict
+from mobilekit.render.ci_words import figures_of, number, percent, summary, verdict
 from mobilekit.results.compat import CiReport, TargetReport
 
 _STYLES = {"ok": "green", "missed": "yellow", "error": "red"}
@@ -19,14 +19,18 @@ def ci_text(report: CiReport) -> RenderableType:
     for name in names:
         table.add_column(name, justify="right")
     table.add_column("needs TFLite", justify="right")
+    figures = figures_of(report)
+    for title in figures:
+        table.add_column(title, justify="right")
     table.add_column("result")
-    for outcome in report.outcomes:
+    for index, outcome in enumerate(report.outcomes):
         found = {} if outcome.report is None else {t.asked or t.target: t for t in outcome.report.targets}
         word = verdict(outcome)
         table.add_row(
             outcome.name,
             *(_cell(found.get(name)) for name in names),
             "" if outcome.report is None else outcome.report.min_runtime_version,
+            *(number(values[index]) for values in figures.values()),
             Text(word + (" (cached)" if outcome.cached else ""), style=_STYLES[word]),
         )
     parts: list[RenderableType] = [table, Text("")]

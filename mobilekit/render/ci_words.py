@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from pathlib import Path
 
-from mobilekit.results.compat import Finding, ModelOutcome, TargetReport, percent
+from mobilekit.results.compat import CiReport, Finding, ModelOutcome, TargetReport, percent
 from mobilekit.source import SourceLocation
 
-__all__ = ["finding_line", "percent", "place", "refused", "summary", "target_line", "verdict"]
+__all__ = [
+    "FIGURES",
+    "figures_of",
+    "finding_line",
+    "number",
+    "percent",
+    "place",
+    "refused",
+    "summary",
+    "target_line",
+    "verdict",
+]
 
 
 def verdict(outcome: ModelOutcome) -> str:
@@ -15,6 +28,29 @@ def verdict(outcome: ModelOutcome) -> str:
     if outcome.error is not None:
         return "error"
     return "missed" if outcome.misses else "ok"
+
+
+FIGURES: dict[str, Callable[[ModelOutcome], float | None]] = {
+    "MB": lambda outcome: outcome.conversion and outcome.conversion.size_bytes / 1e6,
+    "SQNR dB": lambda outcome: outcome.conversion and outcome.conversion.sqnr_db,
+    "inference ms": lambda outcome: outcome.latency and outcome.latency.inference_ms,
+    "processing ms": lambda outcome: outcome.latency and outcome.latency.processing_ms,
+    "camera to screen p90 ms": lambda outcome: outcome.latency and outcome.latency.camera_to_screen_p90_ms,
+}
+"""Title of a column -> its number for one model, where a run went so far."""
+
+
+def figures_of(report: CiReport) -> dict[str, list[float | None]]:
+    """The columns of :data:`FIGURES` that hold a number for at least one model, model by model."""
+    columns = {title: [number(outcome) for outcome in report.outcomes] for title, number in FIGURES.items()}
+    return {title: values for title, values in columns.items() if any(value is not None for value in values)}
+
+
+def number(value: float | None) -> str:
+    """Three digits are what such a figure is good for; "equal" is a file that computes what the model does, bit by bit."""
+    if value is None:
+        return ""
+    return "equal" if math.isinf(value) else f"{value:.3g}" if value < 100 else f"{value:.0f}"
 
 
 def target_line(target: TargetReport) -> str:
