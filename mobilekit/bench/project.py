@@ -23,7 +23,7 @@ def file_of(entry: ModelEntry, folder: Path) -> Path:
     return folder / f"{entry.label.replace('/', '_')}.tflite"
 
 
-def convert_entry(entry: ModelEntry, root: Path, *, folder: Path) -> ConversionFigures:
+def convert_entry(entry: ModelEntry, *, root: Path, folder: Path) -> ConversionFigures:
     """Convert one model and verify it against PyTorch; the file lies in ``folder`` afterwards.
 
     A .tflite file without a recipe is taken as it is: there is nothing to convert, and nothing to hold it against.

@@ -100,7 +100,7 @@ def ci(
         found = run_ci(
             settings.model_copy(update={"baseline": None}) if update_baseline else settings,
             root,
-            convert_model=partial(convert_entry, folder=folder),
+            convert_model=partial(convert_entry, root=root, folder=folder),
             time_model=partial(time_entry, folder=folder, seconds=settings.bench_seconds),
             jobs=jobs,
             cache_folder=None if no_cache else cache or _user_cache(),

@@ -32,8 +32,8 @@ T = TypeVar("T")
 
 CheckModel = Callable[[ModelEntry, tuple[str, ...], Path], CompatReport]
 """(entry, targets, folder that paths are relative to) -> report; may raise a :class:`MobilekitError`."""
-ConvertModel = Callable[[ModelEntry, Path], ConversionFigures]
-"""(entry, folder that paths are relative to) -> figures of the verified file."""
+ConvertModel = Callable[[ModelEntry], ConversionFigures]
+"""Entry -> figures of the verified file; may raise a :class:`MobilekitError`."""
 TimeModel = Callable[[ModelEntry], LatencyFigures]
 """Entry whose file is there already -> its latency on this machine."""
 Progress = Callable[[str, int, int], None]
@@ -105,11 +105,13 @@ def run_ci(
     conversions: dict[str, Done[ConversionFigures]] = {}
     if convert_model is not None:
         asked = [entry for entry in config.models if config.goes_to(entry, "convert") and not checks[entry.label].error]
-        conversions = steps.all("converted", asked, partial(convert_model, root=base), jobs)
+        conversions = steps.all("converted", asked, convert_model, jobs)
     timings: dict[str, Done[LatencyFigures]] = {}
     if time_model is not None:
-        asked = [e for e in config.models if config.goes_to(e, "bench") and _value(conversions.get(e.label))]
-        timings = steps.all("timed", asked, time_model, jobs and 1)
+        asked = [
+            e for e in config.models if config.goes_to(e, "bench") and _value(conversions.get(e.label)) is not None
+        ]
+        timings = steps.all("timed", asked, time_model, 0 if jobs == 0 else 1)
     return CiReport(
         tuple(
             _outcome(

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 
 from mobilekit.results.compat import CiReport, Finding, ModelOutcome, TargetReport, percent
 from mobilekit.source import SourceLocation
 
 __all__ = [
-    "FIGURES",
     "figures_of",
     "finding_line",
     "number",
@@ -30,24 +28,28 @@ def verdict(outcome: ModelOutcome) -> str:
     return "missed" if outcome.misses else "ok"
 
 
-FIGURES: dict[str, Callable[[ModelOutcome], float | None]] = {
-    "MB": lambda outcome: outcome.conversion and outcome.conversion.size_bytes / 1e6,
-    "SQNR dB": lambda outcome: outcome.conversion and outcome.conversion.sqnr_db,
-    "inference ms": lambda outcome: outcome.latency and outcome.latency.inference_ms,
-    "processing ms": lambda outcome: outcome.latency and outcome.latency.processing_ms,
-    "camera to screen p90 ms": lambda outcome: outcome.latency and outcome.latency.camera_to_screen_p90_ms,
-}
-"""Title of a column -> its number for one model, where a run went so far."""
+FIGURES = ("MB", "SQNR dB", "inference ms", "processing ms", "camera to screen p90 ms")
+"""Columns for models that were converted or timed."""
+
+
+def _figures(outcome: ModelOutcome) -> tuple[float | None, ...]:
+    """The numbers under :data:`FIGURES`, None where the run did not go so far."""
+    made, timed = outcome.conversion, outcome.latency
+    file = (None, None) if made is None else (made.size_bytes / 1e6, made.sqnr_db)
+    if timed is None:
+        return (*file, None, None, None)
+    return (*file, timed.inference_ms, timed.processing_ms, timed.camera_to_screen_p90_ms)
 
 
 def figures_of(report: CiReport) -> dict[str, list[float | None]]:
     """The columns of :data:`FIGURES` that hold a number for at least one model, model by model."""
-    columns = {title: [number(outcome) for outcome in report.outcomes] for title, number in FIGURES.items()}
+    rows = [_figures(outcome) for outcome in report.outcomes]
+    columns = {title: [row[column] for row in rows] for column, title in enumerate(FIGURES)}
     return {title: values for title, values in columns.items() if any(value is not None for value in values)}
 
 
 def number(value: float | None) -> str:
-    """Three digits are what such a figure is good for; "equal" is a file that computes what the model does, bit by bit."""
+    """Three digits are what such a figure is good for; "equal" computes bit by bit what the model does."""
     if value is None:
         return ""
     return "equal" if math.isinf(value) else f"{value:.3g}" if value < 100 else f"{value:.0f}"
