@@ -25,7 +25,7 @@ def time_interleaved(
     lives: int = 4,
     rounds: int = 40,
     turn_ms: float = 4.0,
-    budget_s: float = 6.0,
+    budget_s: float = 4.0,
 ) -> dict[str, list[float]]:
     """Milliseconds of thread CPU a run of each file, one thread: each value is the mean of one turn.
 
