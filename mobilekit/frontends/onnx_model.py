@@ -31,6 +31,7 @@ def from_onnx(path: Path, example_inputs: Any = None, name: str | None = None) -
     """
     onnx, onnxruntime = _packages()
     model = _load(onnx, path)
+    _refuse_quantized(model, path)
     given = _given(example_inputs)
     shapes, origins = _shapes(model, given)
     _fix_shapes(model, shapes)
@@ -88,6 +89,16 @@ def _load(onnx: Any, path: Path) -> Any:
     except Exception as error:  # protobuf, the checker and missing external data each raise their own
         raise ModelLoadError(f"'{path}' is no usable ONNX model: {first_line(error)}") from error
     return model
+
+
+def _refuse_quantized(model: Any, path: Path) -> None:
+    """Importers make float ops of such nodes, and the scales would be lost without a word."""
+    kinds = sorted({n.op_type for n in model.graph.node if n.op_type in ("QuantizeLinear", "DequantizeLinear")})
+    if kinds:
+        raise ModelLoadError(
+            f"'{path}' is quantized already ({', '.join(kinds)}), and scales of ONNX files cannot be kept: give the "
+            "float model and quantize=, or the program that PyTorch quantized (PT2E), whose scales are kept"
+        )
 
 
 def _given(example_inputs: Any) -> list[Any] | None:
