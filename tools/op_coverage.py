@@ -24,6 +24,7 @@ from mobilekit.frontends.direct.registry import Lowering, builtin_lowerings
 from mobilekit.frontends.direct.suggestions import suggestion_for
 from mobilekit.graph.schema import KIND_TO_CODE
 from mobilekit.quantize.rules import RULES, OpRule
+from tests.frontends.direct.cases import CASES, ELSEWHERE, NOT_IN_PROGRAMS, REFUSED
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "op-coverage.md"
@@ -49,11 +50,13 @@ def page() -> str:
             "<!-- Written by `python -m tools.op_coverage`; edit that. -->",
             "# Op coverage",
             "",
-            f"{len(lowerings)} ATen overloads have a lowering. Composite ops need none: PyTorch's own decomposition",
-            "takes them apart, and the pieces are lowered by the same table. An op that neither covers is an error",
-            "that names your line, or gets [a lowering of your own](custom-ops.md).",
+            f"{len(lowerings) - len(REFUSED)} ATen overloads have a lowering, {len(REFUSED)} a refusal with a reason.",
+            "Composite ops need none: PyTorch's own decomposition takes them apart, and the pieces are lowered by the",
+            "same table. An op that neither covers is an error that names your line, or gets",
+            "[a lowering of your own](custom-ops.md).",
             "",
             *_lowered(lowerings),
+            *_tested(),
             *_core(lowerings),
             *_builtins(),
         )
@@ -79,6 +82,24 @@ def _lowered(lowerings: Mapping[str, Lowering]) -> Iterator[str]:
         shown = ", ".join(_op(op, overloads) for op, overloads in ops.items())
         count = sum(map(len, ops.values()))
         yield f"| {family} | {'yes' if (ROOT / tests).is_file() else 'with others'} | {count} | {shown} |"
+    yield ""
+
+
+def _tested() -> Iterator[str]:
+    """What the one list of the tests says of each lowering, and the overloads whose lowering is a refusal."""
+    yield "## How they are tested"
+    yield ""
+    yield "One list, `tests/frontends/direct/cases.py`, says what hypothesis draws for each overload: shapes, ranks,"
+    yield "axes, dtypes, stored orders, memory layouts, options. It drives the comparison with PyTorch, the same list"
+    yield f"in int8, and this table. A lowering that is not on it fails a test. {len(CASES)} overloads are drawn,"
+    yield f"{len(ELSEWHERE)} of packages that need not be installed have tests of their own. The others:"
+    yield ""
+    yield "| overload | what becomes of it |"
+    yield "|---|---|"
+    for name, why in sorted(NOT_IN_PROGRAMS.items()):
+        yield f"| `{name}` | reaches no lowering: {why} |"
+    for name, why in sorted(REFUSED.items()):
+        yield f"| `{name}` | refused: {why} |"
     yield ""
 
 

@@ -164,7 +164,7 @@ class _Walk:
 
     def _call(self, node: torch.fx.Node) -> Any:
         if node.target is operator.getitem:
-            return self._argument(node.args[0])[node.args[1]]
+            return self._item(node)
         target = node.target
         if isinstance(target, torch._ops.HigherOrderOperator):
             return self._higher_order(node, target)
@@ -185,6 +185,13 @@ class _Walk:
         if target._schema.is_mutable and isinstance(node.args[0], torch.fx.Node):
             self.values[node.args[0]] = result  # an in-place op: later readers see the new value
         return result
+
+    def _item(self, node: torch.fx.Node) -> Any:
+        """One of several results; those that serve training only have no value."""
+        item = self._argument(node.args[0])[node.args[1]]
+        if item is None and isinstance(node.meta.get("val"), torch.Tensor) and node.users:
+            return self._refuse(node, f"result {node.args[1]} of {node.args[0]}", "it serves training only", None)
+        return item
 
     def _higher_order(self, node: torch.fx.Node, target: torch._ops.HigherOrderOperator) -> Any:
         """A part of the program under another mode is lowered in place; control flow is refused."""
@@ -215,6 +222,8 @@ class _Walk:
     def _python_call(self, node: torch.fx.Node) -> Any:
         """Arithmetic on sizes and other Python numbers, all known by now."""
         arguments = [self._argument(raw) for raw in node.args]
+        if isinstance(node.target, type) and issubclass(node.target, tuple):
+            return arguments  # a named tuple of results, which PyTorch's decompositions build
         if isinstance(node.target, str) or any(not isinstance(value, (int, float, bool)) for value in arguments):
             return self._refuse(node, str(node.target), "a call that is no ATen op", None)
         return node.target(*arguments)

@@ -15,6 +15,7 @@ from mobilekit.frontends.direct.builder import Builder
 from mobilekit.frontends.direct.dtypes import is_float, promote
 from mobilekit.frontends.direct.ops.arithmetic import as_value, binary, select, unary_like
 from mobilekit.frontends.direct.ops.cast import to_requested
+from mobilekit.frontends.direct.ops.shape import reshape_value
 from mobilekit.frontends.direct.registry import UnsupportedError, lowers
 from mobilekit.frontends.direct.values import Value
 
@@ -100,6 +101,8 @@ def lower_prelu(b: Builder, x: Value, slope: Value) -> Value:
     shape = [1] * x.rank
     if slope.tensor.size > 1:
         shape[1] = slope.tensor.size
+        if x.order[0] == 1:  # PRELU has no slopes along the first stored axis
+            x = b.last(x, 1)
     stored = [shape[axis] for axis in x.order]
     if slope.tensor.data is None or x.rank < 2:
         return _prelu_of_parts(b, x, b.value(b.reshape(slope.tensor, stored)))
@@ -247,6 +250,8 @@ def lower_softmax_core(b: Builder, x: Value, dim: int, half_to_float: bool) -> V
 def lower_safe_softmax(b: Builder, x: Value, dim: int, dtype: Any) -> Value:
     """A softmax whose rows of minus infinity alone give zeros instead of NaN."""
     x = to_requested(b, x, dtype)
+    if x.rank == 0:
+        return reshape_value(b, lower_safe_softmax(b, reshape_value(b, x, (1,)), 0, None), ())
     shares = _along(b, "SOFTMAX", x, dim, beta=1.0)
     highest = b.emit(
         "REDUCE_MAX",

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from mobilekit.frontends.direct.builder import Builder
-from mobilekit.frontends.direct.dtypes import is_float
+from mobilekit.frontends.direct.dtypes import is_float, promote
 from mobilekit.frontends.direct.ops.arithmetic import binary
+from mobilekit.frontends.direct.ops.cast import cast
 from mobilekit.frontends.direct.registry import UnsupportedError, lowers
 from mobilekit.frontends.direct.values import Value, identity_order
 from mobilekit.graph.ir import Tensor
@@ -136,15 +137,16 @@ def lower_addbmm(b: Builder, bias: Value, x: Value, y: Value, beta: float, alpha
 @lowers("aten.addr.default")
 def lower_addr(b: Builder, bias: Value, x: Value, y: Value, beta: float, alpha: float) -> Value:
     column = b.value(b.reshape(x.tensor, (x.shape[0], 1)), dtype=x.dtype)
-    return _weighted_sum(b, bias, binary(b, "MUL", column, y), beta, alpha)
+    total = _weighted_sum(b, bias, binary(b, "MUL", column, y), beta, alpha)
+    return cast(b, total, promote(bias, x, y))
 
 
 def _weighted_sum(b: Builder, bias: Value, product: Value, beta: float, alpha: float) -> Value:
     """Beta * bias + alpha * product; a beta of zero leaves the bias out, NaN and all."""
-    scaled = product if alpha == 1 else binary(b, "MUL", product, float(alpha))
+    scaled = product if alpha == 1 else binary(b, "MUL", product, alpha)
     if beta == 0:
         return scaled
-    return binary(b, "ADD", scaled, bias if beta == 1 else binary(b, "MUL", bias, float(beta)))
+    return binary(b, "ADD", scaled, bias if beta == 1 else binary(b, "MUL", bias, beta))
 
 
 @lowers("aten.bilinear.default")

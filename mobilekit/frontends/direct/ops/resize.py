@@ -185,7 +185,8 @@ def _register(name: str, axes: int, nearest: bool, takes_corners: bool) -> None:
         if not x.dtype.startswith("float") and not nearest:
             raise UnsupportedError(f"interpolation of {x.dtype}", "cast it with .float() first")
 
-        if name.endswith("_aa") and x.shape[-1] == 1:
+        # Its second pass works on what the first left: an image already resized to one column is as wrong.
+        if name.endswith("_aa") and 1 in (x.shape[-1], sizes[-1]) and sizes[-2] != x.shape[-2]:
             raise UnsupportedError("antialiased interpolation of an image one pixel wide, which PyTorch gets wrong")
 
         def resize(unit: torch.Tensor, size: list[int], own: list[float | None]) -> torch.Tensor:

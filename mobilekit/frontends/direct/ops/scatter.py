@@ -310,6 +310,9 @@ def _scatter_pairs(
     b: Builder, x: Value, dim: int, index: Value, source: Value, reduce: str, include_self: bool
 ) -> Value:
     """All targets against all sources along the axis: [rows, targets, sources], reduced over the sources."""
+    if x.rank == 0:
+        x, index, source = _vector(b, x), _vector(b, index), _vector(b, source)
+        return reshape_value(b, _scatter_pairs(b, x, dim, index, source, reduce, include_self), ())
     dim %= x.rank
     others = [axis for axis in range(x.rank) if axis != dim]
     targets, sources = x.shape[dim], index.shape[dim]
@@ -353,6 +356,8 @@ def _scatter_pairs(
 @lowers("aten.masked_scatter.default")
 def lower_masked_scatter(b: Builder, x: Value, mask: Value, source: Value) -> Value:
     """The k-th element that the mask picks takes the k-th of the source: k is a running count of the mask."""
+    full = np.broadcast_shapes(x.shape, mask.shape)
+    x = b.value(broadcast(b, b.logical(padded(b, x, len(full))), full), dtype=x.dtype)
     wide = b.value(broadcast(b, b.logical(padded(b, mask, x.rank)), x.shape), dtype="bool")
     count = convert(b, _column(b, wide).tensor, "int32")
     running = b.emit("CUMSUM", [count, b.constant(np.array(0, np.int32))], count.shape)
