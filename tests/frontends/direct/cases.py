@@ -63,8 +63,11 @@ ELSEWHERE = {
     "torchvision.roi_align.default": "test_vision.py",
     "torchvision.roi_pool.default": "test_vision.py",
     "torchvision.deform_conv2d.default": "test_vision.py",
+    "quantized_decomposed.quantize_per_tensor.default": "test_quantized.py",
+    "quantized_decomposed.dequantize_per_tensor.default": "test_quantized.py",
+    "quantized_decomposed.dequantize_per_channel.default": "test_quantized.py",
 }
-"""Overloads of packages that need not be installed."""
+"""Overloads that torch registers on demand or other packages do: the file of their own tests."""
 
 FIRST_OUTPUT_ONLY = frozenset(
     f"aten.{name}"
