@@ -7,9 +7,11 @@
 #include <jni.h>
 #include <string.h>
 
+#include "mobilekit/detect.h"
 #include "mobilekit/isa.h"
 #include "mobilekit/preprocess.h"
 #include "mobilekit/scores.h"
+#include "mobilekit/text.h"
 
 #define MK_JNI(type, name) extern "C" JNIEXPORT type JNICALL Java_dev_mobilekit_demo_Kernels_##name
 
@@ -47,6 +49,26 @@ int32_t read_plan(JNIEnv* env, jobject plan, mk_preprocess_args* args) {
 enum { kFormat, kWidth, kHeight, kChromaPixelStride, kRowStrideY, kRowStrideU, kRowStrideV, kRotation, kMirror, kFilter,
        kColor, kOutWidth, kOutHeight, kChannels, kDtype, kLayout, kRectX, kRectY, kRectWidth, kRectHeight, kInts };
 constexpr int kCrop = 4, kLevels = 9;  // x y width height; pad_level, multiply, add: 3 each
+
+mk_yolo_args yolo_args(const Bytes& output, jint dtype, jfloat scale, jint zero_point, jint anchors, jint classes, jint layout,
+                       jint objectness, jfloat confidence, jdouble iou_threshold, jint max_detections) {
+  mk_yolo_args args;
+  memset(&args, 0, sizeof args);
+  args.data = output.data;
+  args.data_bytes = output.size;
+  args.dtype = dtype;
+  args.scale = scale;
+  args.zero_point = zero_point;
+  args.anchors = anchors;
+  args.classes = classes;
+  args.layout = layout;
+  args.objectness = objectness;
+  args.box_format = MK_BOX_CXCYWH;
+  args.confidence = confidence;
+  args.iou_threshold = iou_threshold;
+  args.max_detections = max_detections;
+  return args;
+}
 
 }  // namespace
 
@@ -170,6 +192,71 @@ MK_JNI(jint, softmax)(JNIEnv* env, jclass, jobject scores, jint dtype, jint n, j
     default:
       return MK_ERROR_DTYPE;
   }
+}
+
+// Bytes of scratch that detectYolo needs; the negative status where something is wrong. The arguments as there.
+MK_JNI(jlong, yoloScratchBytes)(JNIEnv* env, jclass, jobject output, jint dtype, jfloat scale, jint zero_point, jint anchors,
+                                jint classes, jint layout, jint objectness, jint max_detections) {
+  const mk_yolo_args args = yolo_args(Bytes(env, output), dtype, scale, zero_point, anchors, classes, layout, objectness,
+                                      0, 0, max_detections);
+  if (const int32_t status = mk_yolo_check(&args); status != MK_OK) return -status;
+  return mk_yolo_scratch_bytes(&args);
+}
+
+// detections: max_detections of mk_detection, corners in pixels of the tensor. Returns how many there are, or the negative status.
+MK_JNI(jint, detectYolo)(JNIEnv* env, jclass, jobject output, jint dtype, jfloat scale, jint zero_point, jint anchors,
+                         jint classes, jint layout, jint objectness, jfloat confidence, jdouble iou_threshold,
+                         jint max_detections, jobject detections, jobject scratch) {
+  const mk_yolo_args args = yolo_args(Bytes(env, output), dtype, scale, zero_point, anchors, classes, layout, objectness,
+                                      confidence, iou_threshold, max_detections);
+  const Bytes found(env, detections), work(env, scratch);
+  int32_t count = 0;
+  int32_t status = found.check<mk_detection>(max_detections);
+  if (status == MK_OK) status = mk_yolo(&args, reinterpret_cast<mk_detection*>(found.data), &count, work.data, work.size);
+  return status == MK_OK ? count : -status;
+}
+
+// The corners of the first n detections: pixels of the tensor -> pixels of the frame that `plan` was written for. In place.
+MK_JNI(jint, boxesToFrame)(JNIEnv* env, jclass, jobject plan, jobject detections, jint n) {
+  mk_preprocess_args args;
+  if (const int32_t status = read_plan(env, plan, &args); status != MK_OK) return status;
+  const Bytes found(env, detections);
+  if (const int32_t status = found.check<mk_detection>(n); status != MK_OK) return status;
+  mk_detection* const each = reinterpret_cast<mk_detection*>(found.data);
+  for (jint i = 0; i < n; ++i) {
+    if (const int32_t status = mk_boxes_to_frame(&args, &each[i].x1, 1); status != MK_OK) return status;
+  }
+  return MK_OK;
+}
+
+// symbols, at: `steps` int32 each; values: `steps` float32. Returns how many symbols there are, or the negative status.
+MK_JNI(jint, ctcGreedy)(JNIEnv* env, jclass, jobject scores, jint dtype, jint steps, jint classes, jint blank, jfloat scale,
+                        jint zero_point, jobject symbols, jobject at, jobject values) {
+  if (steps < 1 || classes < 1 || steps > MK_MAX_SIZE || classes > MK_MAX_SIZE) return -MK_ERROR_SIZE;
+  const Bytes in(env, scores), symbol(env, symbols), place(env, at), value(env, values);
+  const int64_t all = int64_t{steps} * classes;
+  int32_t status = symbol.check<int32_t>(steps);
+  if (status == MK_OK) status = place.check<int32_t>(steps);
+  if (status == MK_OK) status = value.check<float>(steps);
+  if (status == MK_OK) status = dtype == MK_DTYPE_INT8 ? in.check<int8_t>(all) : in.check<float>(all);
+  if (status != MK_OK) return -status;
+  int32_t* const to_symbol = reinterpret_cast<int32_t*>(symbol.data);
+  int32_t* const to_place = reinterpret_cast<int32_t*>(place.data);
+  float* const to_value = reinterpret_cast<float*>(value.data);
+  int32_t count = 0;
+  switch (dtype) {
+    case MK_DTYPE_INT8:
+      status = mk_ctc_greedy_i8(reinterpret_cast<const int8_t*>(in.data), steps, classes, blank, scale, zero_point,
+                                to_symbol, to_place, to_value, &count);
+      break;
+    case MK_DTYPE_FLOAT32:
+      status = mk_ctc_greedy_f32(reinterpret_cast<const float*>(in.data), steps, classes, blank, to_symbol, to_place,
+                                 to_value, &count);
+      break;
+    default:
+      status = MK_ERROR_DTYPE;
+  }
+  return status == MK_OK ? count : -status;
 }
 
 MK_JNI(jstring, statusName)(JNIEnv* env, jclass, jint status) { return env->NewStringUTF(mk_status_name(status)); }

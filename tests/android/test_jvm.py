@@ -17,7 +17,16 @@ from mobilekit.bench.accounting import FrameTimes, Recording, account
 from mobilekit.bench.camera import CameraModel
 from mobilekit.bench.display import DisplayModel
 from mobilekit.kernels import Image, Preprocessor
-from mobilekit.sidecar import AffineSpec, ClassificationSpec, PreprocessSpec, Sidecar, TensorSpec
+from mobilekit.sidecar import (
+    AffineSpec,
+    ClassificationSpec,
+    DetectionSpec,
+    PreprocessSpec,
+    RecognitionSpec,
+    Sidecar,
+    TensorSpec,
+)
+from mobilekit.tasks import detection, recognition
 from mobilekit.tasks.classification import Postprocess
 from tests.android.support import module, need
 
@@ -82,17 +91,20 @@ def frames() -> list[dict[str, Any]]:
 
 
 def expected_tensor(case: dict[str, Any]) -> bytes:
+    return preprocessor_of(case)(case["image"]).tobytes()
+
+
+def preprocessor_of(case: dict[str, Any]) -> Preprocessor:
     document: Sidecar = case["sidecar"]
     spec, stored = document.preprocess, document.inputs[0]
     assert spec is not None
     q = stored.quantization
     layout = "nhwc" if stored.shape[1:3] == (spec.height, spec.width) else "nchw"
-    run = Preprocessor(
+    return Preprocessor(
         (spec.height, spec.width), rotation=case["rotation"], fit=spec.fit.replace("_", "-"), crop_fraction=spec.crop_fraction,
         pad_level=spec.pad_value, filter=spec.filter, channels=spec.channels, mean=spec.mean, std=spec.std,
         scale=q.scale if q else None, zero_point=q.zero_point if q else 0, dtype=stored.dtype, layout=layout,
     )  # fmt: skip
-    return run(case["image"]).tobytes()
 
 
 def scores() -> list[tuple[str, Sidecar, np.ndarray]]:
@@ -114,6 +126,47 @@ def scores() -> list[tuple[str, Sidecar, np.ndarray]]:
         found.append((name, sidecar(
             SIDECARS["imagenet"].preprocess, outputs=(tensor("out", (1, classes), dtype, affine),),  # type: ignore[arg-type]
             postprocess=ClassificationSpec(k=k, softmax=softmax), labels=labels if classes == 1000 else None,
+        ), values))  # fmt: skip
+    return found
+
+
+HEADS = (("yolov8", "float32", (1, 9, 300)), ("yolov8", "int8", (1, 9, 300)), ("yolov5", "float32", (1, 300, 10)),
+         ("yolov5", "int8", (300, 10)))  # fmt: skip
+
+
+def detections() -> list[tuple[str, dict[str, Any], Sidecar, np.ndarray]]:
+    """A head's output over every strange frame: rotations, letterboxes and crops all have to be undone."""
+    rng = np.random.default_rng(8)
+    found = []
+    for index, case in enumerate(frames()):
+        decoder, dtype, shape = HEADS[index % len(HEADS)]
+        affine = AffineSpec(scale=1 / 4, zero_point=-128) if dtype == "int8" else None
+        real = rng.uniform(0, 1, shape).astype(np.float32)
+        boxes = real[..., :4, :] if decoder == "yolov8" else real[..., :4]
+        boxes *= 30
+        document = case["sidecar"].model_copy(update={
+            "outputs": (tensor("out", shape, dtype, affine),), "labels": None,
+            "postprocess": DetectionSpec(decoder=decoder, score_threshold=0.5, max_results=(7, 300)[index % 2]),
+        })  # fmt: skip
+        found.append((f"head-{index}", case, document, (real * 4 - 128).astype(np.int8) if dtype == "int8" else real))
+    return found
+
+
+def readings() -> list[tuple[str, Sidecar, np.ndarray]]:
+    rng = np.random.default_rng(9)
+    found = []
+    for name, dtype, shape, blank in (
+        ("text", "float32", (1, 40, 97), 0), ("text8", "int8", (40, 97), 96), ("step", "float32", (1, 1, 2), 0),
+        ("nothing", "int8", (1, 5, 3), 0),
+    ):  # fmt: skip
+        affine = AffineSpec(scale=0.0039, zero_point=-128) if dtype == "int8" else None
+        scores = rng.integers(-128, 128, shape).astype(np.int8)
+        if name == "nothing":
+            scores[:] = 3  # equal: the blank is the lower class
+        values = scores if dtype == "int8" else (scores / 256 + 0.5).astype(np.float32)
+        found.append((name, sidecar(
+            SIDECARS["pad-right"].preprocess, "float32", outputs=(tensor("out", shape, dtype, affine),),  # type: ignore[arg-type]
+            postprocess=RecognitionSpec(blank=blank), labels=tuple(chr(0x4E00 + c) for c in range(shape[-1])),
         ), values))  # fmt: skip
     return found
 
@@ -150,21 +203,38 @@ BAD_SIDECARS = {
 }
 
 
+def described(case: dict[str, Any]) -> dict[str, Any]:
+    image = case["image"]
+    return {
+        "name": case["name"], "sidecar": case["sidecar"].to_json(), "width": image.width, "height": image.height,
+        "row_strides": image.row_strides, "chroma_pixel_stride": image.chroma_pixel_stride, "rotation": case["rotation"],
+        "offset": case["offset"],
+    }  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     need(JAVA)
     jvm = module("jvm")
     folder = tmp_path_factory.mktemp("jvm")
-    cases: dict[str, Any] = {"frames": [], "scores": [], "sidecars": list(BAD_SIDECARS)}
+    cases: dict[str, Any] = {
+        "frames": [],
+        "scores": [],
+        "detections": [],
+        "readings": [],
+        "sidecars": list(BAD_SIDECARS),
+    }
     for case in frames():
         image = case["image"]
         for index, plane in enumerate(image.planes):
             (folder / f"{case['name']}.plane{index}").write_bytes(plane.tobytes())
-        cases["frames"].append({
-            "name": case["name"], "sidecar": case["sidecar"].to_json(), "width": image.width, "height": image.height,
-            "row_strides": image.row_strides, "chroma_pixel_stride": image.chroma_pixel_stride, "rotation": case["rotation"],
-            "offset": case["offset"],
-        })  # fmt: skip
+        cases["frames"].append(described(case))
+    for name, case, document, values in detections():
+        (folder / f"{name}.scores").write_bytes(values.tobytes())
+        cases["detections"].append({**described(case), "sidecar": document.to_json(), "output": name})
+    for name, document, values in readings():
+        (folder / f"{name}.scores").write_bytes(values.tobytes())
+        cases["readings"].append({"sidecar": document.to_json(), "output": name})
     for name, document, values in scores():
         (folder / f"{name}.scores").write_bytes(values.tobytes())
         cases["scores"].append({"name": name, "sidecar": document.to_json()})
@@ -198,6 +268,32 @@ def test_scores_give_the_answers_of_python(answers: dict[str, Any]) -> None:
         assert answer["indices"] == [a.index for a in expected], name
         assert answer["bits"] == [struct.unpack("<i", struct.pack("<f", a.probability))[0] for a in expected], name
         assert answer["labels"] == [a.label for a in expected], name
+
+
+def bits(values: Any) -> list[int]:
+    return [int(b) for b in np.asarray(values, np.float32).ravel().view(np.int32)]
+
+
+def test_detections_are_those_of_python(answers: dict[str, Any]) -> None:
+    seen = 0
+    for (name, case, document, values), answer in zip(detections(), answers["detections"], strict=True):
+        request = preprocessor_of(case).request(case["image"])
+        expected = detection.Postprocess.from_sidecar(document)(values, request)
+        assert answer["classes"] == [d.index for d in expected], name
+        assert answer["scores"] == bits([d.score for d in expected]), name
+        assert answer["boxes"] == bits([d.box for d in expected]), name
+        assert answer["allocated"] == 0, name
+        seen += len(expected)
+    assert seen > 300
+
+
+def test_readings_are_those_of_python(answers: dict[str, Any]) -> None:
+    for (name, document, values), answer in zip(readings(), answers["readings"], strict=True):
+        expected = recognition.Postprocess.from_sidecar(document)(values)
+        assert (answer["text"], answer["symbols"]) == (expected.text, list(expected.symbols)), name
+        assert [answer["bits"]] == bits([expected.score]), name
+        assert answer["allocated"] == 0, name
+    assert [r["text"] == "" for r in answers["readings"]][-1]
 
 
 def test_accounts_as_python_does(answers: dict[str, Any]) -> None:

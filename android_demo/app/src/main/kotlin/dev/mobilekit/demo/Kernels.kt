@@ -41,6 +41,30 @@ object Kernels {
     /** [n] probabilities, float32. */
     @JvmStatic external fun softmax(scores: ByteBuffer, dtype: Int, n: Int, scale: Float, probabilities: ByteBuffer): Int
 
+    /** Bytes of scratch that [detectYolo] needs; a negative status where something is wrong. */
+    @JvmStatic external fun yoloScratchBytes(
+        output: ByteBuffer, dtype: Int, scale: Float, zeroPoint: Int, anchors: Int, classes: Int, layout: Int, objectness: Int,
+        maxDetections: Int,
+    ): Long
+
+    /**
+     * Output of a YOLO head -> [detections], [DETECTION_BYTES] each: x1 y1 x2 y2 score float32, class and anchor int32, best
+     * first, in pixels of the input tensor. How many there are, or a negative status.
+     */
+    @JvmStatic external fun detectYolo(
+        output: ByteBuffer, dtype: Int, scale: Float, zeroPoint: Int, anchors: Int, classes: Int, layout: Int, objectness: Int,
+        confidence: Float, iouThreshold: Double, maxDetections: Int, detections: ByteBuffer, scratch: ByteBuffer,
+    ): Int
+
+    /** Corners of the first [n] detections -> pixels of the frame that [plan] was written for, as stored. */
+    @JvmStatic external fun boxesToFrame(plan: ByteBuffer, detections: ByteBuffer, n: Int): Int
+
+    /** Scores of [steps] x [classes] -> symbols, where each was first seen, its score there. How many, or a negative status. */
+    @JvmStatic external fun ctcGreedy(
+        scores: ByteBuffer, dtype: Int, steps: Int, classes: Int, blank: Int, scale: Float, zeroPoint: Int, symbols: ByteBuffer,
+        at: ByteBuffer, values: ByteBuffer,
+    ): Int
+
     @JvmStatic external fun statusName(status: Int): String
 
     /** Which instruction set runs: scalar, avx2, avx512, neon. */
@@ -50,11 +74,18 @@ object Kernels {
     @JvmStatic external fun forceIsa(isa: Int): Int
 
     const val OK = 0
+    const val DETECTION_BYTES = 28
 
     /** [KernelException] unless [status] is OK. */
     fun check(status: Int, what: String) {
         if (status != OK) throw KernelException("$what: ${statusName(status)}")
     }
+}
+
+/** [answer], a count, or [KernelException] where it is a negative status. */
+internal fun counted(answer: Int, what: String): Int {
+    if (answer < 0) Kernels.check(-answer, what)
+    return answer
 }
 
 /** A kernel refused its arguments, e.g. strides that lead out of a plane. */

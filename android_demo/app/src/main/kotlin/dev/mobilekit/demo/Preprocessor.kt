@@ -12,7 +12,8 @@ class Preprocessor(private val spec: PreprocessSpec, tensor: TensorSpec) {
     private val dtype = DTYPES.indexOf(tensor.dtype)
     private val layout = layoutOf(spec, tensor)
     private val levels = levelsOf(spec, tensor.quantization)
-    private val plan = direct(Kernels.planBytes())
+    /** How the last frame became the tensor; [Kernels.boxesToFrame] goes back. */
+    internal val plan = direct(Kernels.planBytes())
     private val ints = IntArray(20)
     private val crop = DoubleArray(4)
     private val geometry = IntArray(7)

@@ -18,6 +18,8 @@ class Sidecar(
     val outputs: List<TensorSpec>,
     val preprocess: PreprocessSpec?,
     val classification: ClassificationSpec?,
+    val detection: DetectionSpec?,
+    val recognition: RecognitionSpec?,
     /** "classification", "detection" ... or null where the sidecar does not say. */
     val task: String?,
     val labels: List<String>?,
@@ -60,6 +62,8 @@ class Sidecar(
                 outputs = document.getJSONArray("outputs").objects().map(TensorSpec::read),
                 preprocess = document.optJSONObject("preprocess")?.let(PreprocessSpec::read),
                 classification = if (task == "classification") ClassificationSpec.read(postprocess) else null,
+                detection = if (task == "detection") DetectionSpec.read(postprocess) else null,
+                recognition = if (task == "recognition") RecognitionSpec.read(postprocess) else null,
                 task = task,
                 labels = document.optJSONArray("labels")?.let { array -> List(array.length(), array::getString) },
             )
@@ -145,6 +149,35 @@ class ClassificationSpec(val k: Int, val softmax: Boolean) {
             json.allow("kind", "k", "softmax")
             val spec = ClassificationSpec(json.optInt("k", 5), json.optBoolean("softmax", true))
             if (spec.k < 1) throw SidecarException("k: expected at least 1, got ${spec.k}")
+            return spec
+        }
+    }
+}
+
+/** Boxes and scores -> boxes after suppression; [decoder] names the layout of the output. */
+class DetectionSpec(val decoder: String, val scoreThreshold: Double, val iouThreshold: Double, val maxResults: Int) {
+    companion object {
+        fun read(json: JSONObject): DetectionSpec {
+            json.allow("kind", "decoder", "score_threshold", "iou_threshold", "max_results")
+            val spec = DetectionSpec(
+                json.getString("decoder"), json.optDouble("score_threshold", 0.25), json.optDouble("iou_threshold", 0.45),
+                json.optInt("max_results", 300),
+            )
+            if (spec.scoreThreshold !in 0.0..1.0) throw SidecarException("score_threshold: expected 0 to 1")
+            if (spec.iouThreshold !in 0.0..1.0) throw SidecarException("iou_threshold: expected 0 to 1")
+            if (spec.maxResults < 1) throw SidecarException("max_results: expected at least 1, got ${spec.maxResults}")
+            return spec
+        }
+    }
+}
+
+/** Scores of characters over time -> text; class [blank] is no character. */
+class RecognitionSpec(val blank: Int) {
+    companion object {
+        fun read(json: JSONObject): RecognitionSpec {
+            json.allow("kind", "blank")
+            val spec = RecognitionSpec(json.optInt("blank", 0))
+            if (spec.blank < 0) throw SidecarException("blank: expected at least 0, got ${spec.blank}")
             return spec
         }
     }
