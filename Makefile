@@ -79,8 +79,8 @@ test-arm: arm-tools ## Build the kernels for 64-bit Arm and run their googletest
 	ctest --test-dir build/cpp-arm --output-on-failure --no-tests=error
 
 .PHONY: test-python
-test-python: install-dev ## All fast Python tests, on the native kernels
-	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+test-python: install-dev report-tools ## All fast Python tests, on the native kernels
+	MOBILEKIT_SARIF_SCHEMA=$(CURDIR)/.venv/sarif-2.1.0.json $(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
 
 .PHONY: test-reference
 test-reference: install-dev ## The kernels' tests once more on the NumPy reference
@@ -168,6 +168,17 @@ cpp-tools: compiler
 .PHONY: arm-tools
 arm-tools: cpp-tools
 	$(call need,aarch64-linux-gnu-g++ qemu-aarch64-static,/usr/src/googletest/CMakeLists.txt,g++-aarch64-linux-gnu qemu-user-static libgtest-dev)
+
+# A browser that opens the HTML reports, and the schema of SARIF, which only the official validator's package carries.
+.PHONY: report-tools
+report-tools: .venv/sarif-2.1.0.json
+	$(call need,chromium,/usr/bin/chromium,chromium)
+
+.venv/sarif-2.1.0.json: .venv/.made
+	$(call need,npm,/,npm)
+	npm pack --silent --pack-destination .venv @microsoft/sarif-multitool-linux@5.7.0 > /dev/null
+	tar -xzOf .venv/microsoft-sarif-multitool-linux-5.7.0.tgz package/sarif-2.1.0.json > $@
+	rm .venv/microsoft-sarif-multitool-linux-5.7.0.tgz
 
 # $(call need,COMMANDS,FILE,PACKAGES): all of these, or Debian's packages with them installed where we may, or an error.
 define need
