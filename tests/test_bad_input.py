@@ -210,7 +210,7 @@ CASES = [
     Case("android truncated.tflite -o app.apk", ("'truncated.tflite'",)),
     Case("android good.tflite -o app.zip", ("--output is 'app.zip', its name must end in .apk",)),
     Case("android good.tflite -o app.apk --sidecar nowhere.json", ("there is no sidecar 'nowhere.json'",)),
-    Case("android good.tflite -o app.apk", ("'Net' does not say how pictures become inputs",)),
+    Case("android good.tflite -o app.apk", ("does not say how pictures become inputs",)),
     Case("info nowhere.tflite", ("cannot read 'nowhere.tflite': No such file",)),
     Case("check nowhere.tflite", ("cannot read 'nowhere.tflite': No such file",)),
     Case("bench nowhere.tflite", ("cannot read 'nowhere.tflite': No such file",)),
