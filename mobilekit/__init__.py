@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mobilekit.conversion.pipeline import convert
     from mobilekit.errors import MobilekitError
     from mobilekit.frontends.direct.registry import lowering
+    from mobilekit.frontends.host_ops import custom_op
     from mobilekit.quantize.auto import Auto
     from mobilekit.quantize.recipe import Recipe
 
@@ -26,6 +27,7 @@ _EXPORTS = {
     "Recipe": "mobilekit.quantize.recipe",
     "check": "mobilekit.compat.check",
     "convert": "mobilekit.conversion.pipeline",
+    "custom_op": "mobilekit.frontends.host_ops",
     "lowering": "mobilekit.frontends.direct.registry",
 }
 
@@ -37,6 +39,7 @@ __all__ = [
     "__version__",
     "check",
     "convert",
+    "custom_op",
     "lowering",
 ]
 

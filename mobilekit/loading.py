@@ -200,6 +200,14 @@ def _import_file(path: Path) -> ModuleType:
     return module
 
 
+def run_registrations(path: str | Path) -> None:
+    """Run a user's file for what it registers (``mobilekit.custom_op``, ``mobilekit.lowering``, torch.library)."""
+    file = Path(path)
+    if file.suffix != ".py" or not file.is_file():
+        raise ModelLoadError(f"'{path}' is no Python file")
+    _import(f"'{path}'", lambda: _import_file(file), file.resolve())
+
+
 def _import_package(name: str) -> ModuleType:
     with _first_on_path(Path.cwd()):
         return importlib.import_module(name)

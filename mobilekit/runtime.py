@@ -10,7 +10,7 @@ import functools
 import importlib
 import importlib.metadata
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -136,6 +136,14 @@ class Interpreter:
             self._interpreter.set_tensor(detail["index"], array)
         self.invoke()
         return [self._interpreter.get_tensor(detail["index"]) for detail in self._outputs]
+
+    def run_signature(self, key: str, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Run one entry point of a file that has several; arrays by the signature's own names."""
+        try:
+            results: dict[str, NDArray[Any]] = self._interpreter.get_signature_runner(key)(**inputs)
+        except (RuntimeError, ValueError) as error:
+            raise RuntimeUnavailableError(f"{describe()} failed to run '{key}': {first_line(error)}") from error
+        return results
 
     def invoke(self) -> None:
         """Run on what lies in the input tensors."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -92,6 +92,73 @@ class SegmentationSpec(_Document):
     kind: Literal["segmentation"] = "segmentation"
 
 
+class PartStep(_Document):
+    """Run one signature of the file; tensors are fed and read under the names of the values."""
+
+    kind: Literal["part"] = "part"
+    signature: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+class ValueSpec(_Document):
+    """A value that a kernel gives, in PyTorch's axis order; -1 for a size that depends on the data."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+class _HostStep(_Document):
+    op: str
+    """The op of the model that this step stands for, e.g. ``torchvision.nms.default``."""
+    arguments: tuple[Any, ...]
+    """In the order of the op's schema: a number, a string, null, a list of these, ``{"value": name}``,
+    ``{"dtype": name}`` or ``{"constant": nested list, "dtype": name, "shape": sizes}``."""
+    outputs: tuple[ValueSpec, ...]
+
+
+class NmsStep(_HostStep):
+    """``mk_nms`` (cpp/include/mobilekit/detect.h) on boxes, scores, the classes if there are any, and the threshold."""
+
+    kind: Literal["nms"] = "nms"
+    kernel: Literal["mk_nms"] = "mk_nms"
+    iou_threshold: float = Field(ge=0, le=1)
+
+
+class TensorStep(_HostStep):
+    """A plain tensor op on a few boxes (an index, a comparison, a slice); its meaning is that of the ATen op."""
+
+    kind: Literal["tensor"] = "tensor"
+
+
+class LibraryStep(_HostStep):
+    """A user's own kernel: ``symbol`` of the shared library, called as cpp/include/mobilekit/custom_op.h says."""
+
+    kind: Literal["library"] = "library"
+    library: str
+    """File name only: where it lies is the app's affair (``System.loadLibrary``)."""
+    symbol: str
+
+
+class PythonStep(_HostStep):
+    """A user's own Python function: an app has to bring the same step in its own language."""
+
+    kind: Literal["python"] = "python"
+    function: str
+
+
+Step = Annotated[PartStep | NmsStep | TensorStep | LibraryStep | PythonStep, Field(discriminator="kind")]
+
+
+class StagesSpec(_Document):
+    """A model that is not one run of the file: what to do one after the other, and which values are its outputs."""
+
+    steps: tuple[Step, ...]
+    results: tuple[Any, ...]
+    """One an output, in the form of a step's arguments."""
+
+
 class Sidecar(_Document):
     """The whole document."""
 
@@ -111,9 +178,12 @@ class Sidecar(_Document):
         default=None, discriminator="kind"
     )
     labels: tuple[str, ...] | None = None
+    stages: StagesSpec | None = None
+    """Written only where there are any, so that a reader that knows no stages reads every other sidecar, and refuses
+    a file that it would run wrongly."""
 
     def to_json(self) -> str:
-        return self.model_dump_json(indent=2) + "\n"
+        return self.model_dump_json(indent=2, exclude={"stages"} if self.stages is None else None) + "\n"
 
     @staticmethod
     def from_json(text: str, name: str = "the sidecar") -> Sidecar:

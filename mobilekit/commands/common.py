@@ -29,6 +29,10 @@ ShapeOption = Annotated[
         help="Shape of an input, e.g. 1,3,224,224 or 1,128:int64; once for each input. By default what the model says.",
     ),
 ]
+CustomOpOption = Annotated[
+    list[Path] | None,
+    typer.Option("--custom-op", metavar="FILE.py", help="Run it first: it registers ops of your own; can be repeated."),
+]
 PreprocessOption = Annotated[
     str | None,
     typer.Option(
@@ -72,6 +76,13 @@ def load_convertible(spec: str) -> LoadedModel:
     if loaded.kind == "module" and loaded.model.training:
         loaded.model.eval()
     return loaded
+
+
+def register_custom_ops(files: Sequence[Path] | None) -> None:
+    from mobilekit.loading import run_registrations
+
+    for file in files or ():
+        run_registrations(file)
 
 
 def example_inputs(loaded: LoadedModel, shapes: Sequence[str] | None) -> tuple[Any, ...] | None:

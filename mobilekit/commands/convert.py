@@ -9,6 +9,7 @@ import typer
 
 from mobilekit.commands.common import (
     MODEL_HELP,
+    CustomOpOption,
     DebugOption,
     JsonOption,
     PreprocessOption,
@@ -23,6 +24,7 @@ from mobilekit.commands.common import (
     print_json,
     print_text,
     read_labels,
+    register_custom_ops,
     tell,
 )
 from mobilekit.errors import InputError, OutputError
@@ -104,6 +106,7 @@ def convert(
     report: Annotated[
         Path | None, typer.Option("--report", metavar="FILE.html", help="Write a report that can be mailed around.")
     ] = None,
+    custom_op: CustomOpOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     debug: DebugOption = False,
@@ -120,6 +123,7 @@ def convert(
     names = read_labels(labels)
     with live_progress(quiet) as show:
         show("loading the model", None)
+        register_custom_ops(custom_op)
         loaded = load_convertible(model)
         inputs = example_inputs(loaded, input_shape)
         pictures = None if preprocess is None else preprocess_spec(preprocess, input_shapes(loaded, inputs))

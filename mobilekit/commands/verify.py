@@ -10,6 +10,7 @@ import typer
 
 from mobilekit.commands.common import (
     MODEL_HELP,
+    CustomOpOption,
     DebugOption,
     JsonOption,
     PreprocessOption,
@@ -25,6 +26,7 @@ from mobilekit.commands.common import (
     print_json,
     print_text,
     read_sidecar,
+    register_custom_ops,
 )
 from mobilekit.errors import ModelLoadError, VerificationError
 from mobilekit.loading import FILE_KINDS, LoadedModel
@@ -54,6 +56,7 @@ def verify(
     ] = None,
     preprocess: PreprocessOption = None,
     input_shape: ShapeOption = None,
+    custom_op: CustomOpOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     debug: DebugOption = False,
@@ -65,6 +68,7 @@ def verify(
     sidecar = read_sidecar(file, contents)
     with live_progress(quiet) as show:
         show("loading the model", None)
+        register_custom_ops(custom_op)
         loaded = load_convertible(model)
         show("verifying", None)
         from mobilekit.conversion.verify_file import verify_file

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from mobilekit.conversion.adapter import Adapter
+from mobilekit.conversion.stages import StageRunner
 from mobilekit.errors import InputError, OutputError
 from mobilekit.files import write_files
 from mobilekit.graph.ir import Graph
@@ -41,6 +42,7 @@ class Converted:
         self._float_graph = float_graph
         self._quantized = quantized
         self._interpreter: Interpreter | None = None
+        self._stages: StageRunner | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """What the PyTorch model returns for these inputs: same order, shapes, layout, dtypes and nesting.
@@ -53,6 +55,12 @@ class Converted:
 
     def run_leaves(self, leaves: Sequence[Any]) -> list[Any]:
         """The flattened outputs, dequantized in float64, for flattened inputs."""
+        if self.sidecar.stages is not None:
+            self._adapter.real(leaves)  # for its checks of shapes and dtypes
+            if self._stages is None:
+                self._stages = StageRunner(self.bytes, self.sidecar.stages)
+            values = self._stages.values({spec.name: leaves[spec.leaf] for spec in self._adapter.inputs})
+            return self._stages.results(values)
         if self._interpreter is None:
             self._interpreter = Interpreter(self.bytes)
         stored = self._adapter.stored(self._adapter.real(leaves))
@@ -61,9 +69,9 @@ class Converted:
     def layer_errors(self, samples: Iterable[Sequence[Any]]) -> tuple[LayerError, ...]:
         """SQNR of every tensor of the quantized graph against the float graph; empty for a float conversion.
 
-        ``samples``: calls of the model, each a tuple of inputs as ``__call__`` takes them.
+        ``samples``: calls of the model, each a tuple of inputs as ``__call__`` takes them. Empty for a model in stages.
         """
-        if self._quantized is None:
+        if self._quantized is None or self.sidecar.stages is not None:
             return ()
         real: list[list[NDArray[Any]]] = [self._adapter.real(self._adapter.leaves(sample)) for sample in samples]
         return layer_errors(self._float_graph, self._quantized, real)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import time
 import warnings
@@ -23,6 +24,17 @@ from mobilekit.conversion.converted import Converted
 from mobilekit.conversion.inputs import load_source, open_folder
 from mobilekit.conversion.remarks import beside_float, islands_with_cost, wrong_ranges
 from mobilekit.conversion.search import search
+from mobilekit.conversion.staged import (
+    StagedPart,
+    convert_parts,
+    cut_source,
+    in_words,
+    merge,
+    spread,
+    stages_spec,
+    whole_adapter,
+)
+from mobilekit.conversion.stages import StageRunner
 from mobilekit.conversion.verify import judge
 from mobilekit.errors import (
     BackendError,
@@ -33,7 +45,9 @@ from mobilekit.errors import (
     first_line,
 )
 from mobilekit.files import check_writable
+from mobilekit.frontends.arrays import as_arrays
 from mobilekit.frontends.backends import backends, for_source, make_graph
+from mobilekit.frontends.direct.cut import Cut, Recorder
 from mobilekit.frontends.direct.lower import InputSpec, Lowered, OutputSpec
 from mobilekit.frontends.source import Source
 from mobilekit.graph.ir import Graph, Quantization
@@ -50,7 +64,7 @@ from mobilekit.results import (
     TransposeNote,
     VerificationReport,
 )
-from mobilekit.sidecar import AffineSpec, ClassificationSpec, PreprocessSpec, Sidecar, TensorSpec
+from mobilekit.sidecar import AffineSpec, ClassificationSpec, PreprocessSpec, Sidecar, StagesSpec, TensorSpec
 from mobilekit.warnings import SyntheticCalibrationWarning
 
 Progress = Callable[[str, int, int | None], None]
@@ -139,6 +153,13 @@ def _convert(
     notes: tuple[str, ...],
 ) -> Converted:
     """One frontend, and everything that all of them share."""
+    plan = cut_source(source) if backend == "direct" else None
+    if plan is not None:
+        if wanted is not None:
+            raise InputError('quantize="auto" searches one graph, this model is cut (NMS, a custom op): name a recipe')
+        return _convert_staged(
+            source, plan, recipe, calibration, targets, verify, preprocess, postprocess, labels, steps, notes
+        )
     with steps("lower"):
         lowered = make_graph(backend, source, steps.progress)
     with steps("optimise"):
@@ -171,6 +192,140 @@ def _convert(
         raise VerificationError(f"{source.name}: the file does not compute what the model computes: {text}")
     sidecar = _sidecar(source.name, data, adapter, report, preprocess, postprocess, labels)
     return Converted(data, sidecar, report, adapter, lowered.graph, quantized)
+
+
+def _convert_staged(
+    source: Source,
+    plan: Cut,
+    recipe: Recipe | None,
+    calibration: Iterable[Any] | None,
+    targets: tuple[str, ...],
+    verify: bool | Iterable[Any],
+    preprocess: PreprocessSpec | None,
+    postprocess: ClassificationSpec | None,
+    labels: Sequence[str] | None,
+    steps: _Steps,
+    notes: tuple[str, ...],
+) -> Converted:
+    """The same for a model that is cut: its parts are signatures of one file, kernels run between and after them."""
+
+    def quantizer(part: Source, lowered: Lowered, calls: Iterable[Call]) -> QuantizeResult:
+        assert recipe is not None
+        made, _, _ = _quantize(part, lowered, calls, recipe, None, steps.progress)
+        assert made is not None
+        return made
+
+    with steps("lower and quantize"):
+        samples = _samples(source, calibration, recipe)
+        parts = convert_parts(source, plan, None if recipe is None else samples, quantizer)
+        if any(has_given_scales(part.lowered.graph) for part in parts):
+            raise InputError(f"{source.name} holds its own scales and is cut (NMS, custom op): convert the float model")
+    with steps("write"):
+        graph = merge(parts)  # first: it names the signatures
+        described = stages_spec(plan, parts, _tensor_spec)
+        graph.description = f"mobilekit {__version__}"
+        data = write(graph)
+    with steps("check"):
+        compat = check(graph, targets=targets, name=source.name)
+    with steps("verify"):
+        verification = None
+        if verify is not False:
+            calls, origin = _verify_calls(verify, source, samples)
+            verification = _verify_staged(source, plan, described, data, calls, origin, recipe)
+    first = parts[0]
+    told = _report(
+        source,
+        "direct",
+        recipe,
+        samples,
+        first.lowered,
+        first.quantized,
+        data,
+        steps,
+        verification,
+        compat,
+        notes,
+        None,
+    )
+    report = dataclasses.replace(
+        told,
+        **_sums(parts),
+        stages=tuple(in_words(plan, parts)),
+    )
+    if verification is not None and not verification.passed and samples.origin != "synthetic":
+        text = "; ".join(verification.failures)
+        raise VerificationError(f"{source.name}: the file does not compute what the model computes: {text}")
+    adapter = whole_adapter(source, plan, described)
+    sidecar = _sidecar(source.name, data, adapter, report, preprocess, postprocess, labels)
+    outputs = tuple(
+        TensorSpec(
+            name=o.name, shape=o.shape, dtype=o.dtype, model_shape=o.shape, model_dtype=o.dtype, order=o.order
+        )
+        for o in adapter.outputs
+    )  # fmt: skip
+    sidecar = sidecar.model_copy(update={"outputs": outputs, "stages": described})
+    return Converted(data, sidecar, report, adapter, parts[0].lowered.graph, parts[0].quantized)
+
+
+def _sums(parts: Sequence[StagedPart]) -> dict[str, Any]:
+    """What the report counts over the whole file."""
+    counts: dict[str, int] = {}
+    for part in parts:
+        for kind, number in part.graph.op_counts().items():
+            counts[kind] = counts.get(kind, 0) + number
+    quantized = [part.quantized for part in parts]
+    constants = [tensor for part in parts for tensor in part.lowered.graph.constants()]
+    return {
+        "op_counts": dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
+        "transposes": tuple(note for part in parts for note in _transposes(part.graph)),
+        "float_islands": tuple(island for q in quantized if q is not None for island in q.float_islands),
+        "full_integer": all(q is not None and q.full_integer for q in quantized),
+        "float_weight_bytes": sum(t.data.nbytes for t in constants if t.data is not None),
+        "narrowed_int64": tuple(dict.fromkeys(name for part in parts for name in part.lowered.narrowed)),
+    }
+
+
+def _verify_staged(
+    source: Source,
+    plan: Cut,
+    stages: StagesSpec,
+    data: bytes,
+    calls: Iterable[Call],
+    origin: str,
+    recipe: Recipe | None,
+) -> VerificationReport:
+    """End to end; where a size depends on the data, what the file gives before that, and the steps after it alone.
+
+    One score that rounding moves over a threshold changes how many boxes there are, and no element is comparable any
+    more: so every value that the file hands to such steps is judged, and the steps on PyTorch's own values.
+    """
+    runner = StageRunner(data, stages)
+    crossing = [name for part in plan.parts for name in part.outputs] if plan.open_values else []
+    recorder = Recorder(plan.program, crossing)
+
+    def pairs() -> Iterator[tuple[list[Any], list[Any]]]:
+        for call in calls:
+            leaves = spread(source, call)
+            inputs = {signature.name: leaves[signature.leaf] for signature in source.inputs}
+            expected = source.reference(leaves)
+            got = runner.values(inputs)
+            if not crossing:
+                yield expected, runner.results(got)
+                continue
+            exact = recorder.values(leaves)
+            names = as_arrays(exact[name] for name in crossing), as_arrays(got[name] for name in crossing)
+            yield [*names[0], *expected], [*names[1], *runner.results(runner.values(inputs, given=exact))]
+
+    count = len(stages.results)
+    outputs = ["output"] if count == 1 else [f"output_{index}" for index in range(count)]
+    return judge(
+        pairs(),
+        [*(f"{name} (end of the file)" for name in crossing), *outputs],
+        quantized=recipe is not None,
+        data=origin,
+        reference=source.reference_name,
+        runtime=f"{runtime.describe()}, xnnpack",
+    )
 
 
 class _Steps:

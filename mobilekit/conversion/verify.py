@@ -25,7 +25,11 @@ def compare_output(name: str, pairs: Sequence[tuple[NDArray[Any], NDArray[Any]]]
     sqnr, cosine, agreements = [], [], []
     max_error = max_reference = 0.0
     mismatch = False
+    shapes = ""
     for reference, got in pairs:
+        if reference.shape != got.shape:
+            shapes = shapes or f"{list(got.shape)} where the reference has {list(reference.shape)}"
+            continue
         if reference.dtype.kind == "U":  # text that the model returns beside its tensors
             reference, got = np.zeros(reference.shape), np.asarray(reference != got)
         ref, out = reference.astype(np.float64), got.astype(np.float64)
@@ -37,19 +41,20 @@ def compare_output(name: str, pairs: Sequence[tuple[NDArray[Any], NDArray[Any]]]
         max_reference = max(max_reference, float(np.abs(ref).max(initial=0.0)))
         sqnr.append(sqnr_db(ref, out))
         cosine.append(_cosine(ref, out))
-        if reference.ndim == 2 and reference.shape[1] > 1:
+        if reference.ndim == 2 and reference.shape[0] > 0 and reference.shape[1] > 1:
             agreements.append(np.mean(np.argmax(reference, -1) == np.argmax(got, -1)))
     return OutputComparison(
         name=name,
         shape=tuple(pairs[0][0].shape),
-        sqnr_db=float(np.median(sqnr)),
+        sqnr_db=float(np.median(sqnr)) if sqnr else float("nan"),
         sqnr_db_per_sample=tuple(sqnr),
         max_abs_error=max_error,
         max_abs_reference=max_reference,
-        cosine=float(np.median(cosine)),
+        cosine=float(np.median(cosine)) if cosine else float("nan"),
         top1_agreement=float(np.mean(agreements)) if agreements else None,
         nan_mismatch=mismatch,
         real_valued=pairs[0][0].dtype.kind == "f",
+        shape_mismatch=shapes,
     )
 
 
@@ -97,6 +102,8 @@ def judge(
 
 def _failures(output: OutputComparison, quantized: bool) -> list[str]:
     found = []
+    if output.shape_mismatch:
+        return [f"'{output.name}' has shape {output.shape_mismatch}"]
     if output.nan_mismatch:
         found.append(f"'{output.name}' has NaN or Inf where the reference has none, or the reverse")
     limit = FLOAT_TOLERANCE * max(1.0, output.max_abs_reference)

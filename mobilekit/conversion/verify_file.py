@@ -12,6 +12,7 @@ from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
 from mobilekit import runtime
+from mobilekit.conversion.stages import StageRunner
 from mobilekit.conversion.verify import judge
 from mobilekit.errors import CaptureError, InputError
 from mobilekit.frontends.arrays import as_arrays
@@ -62,8 +63,11 @@ def verify_file(
     interpreter = runtime.Interpreter(data)
     quantized = any(tensor.quantization is not None for tensor in graph.tensors())
     names = _names(sidecar.outputs if sidecar else None, [info.name for info in interpreter.outputs])
+    stages = None if sidecar is None or sidecar.stages is None else StageRunner(data, sidecar.stages)
     return judge(
-        _pairs(reference, interpreter, calls, sidecar),
+        _pairs(reference, interpreter, calls, sidecar)
+        if stages is None or sidecar is None
+        else _staged_pairs(reference, stages, calls, sidecar),
         names,
         quantized=quantized,
         data=source,
@@ -93,6 +97,17 @@ def _pairs(
             for array, info, order in zip(stored, interpreter.outputs, orders, strict=True)
         ]
         yield expected, got
+
+
+def _staged_pairs(
+    reference: Reference, runner: StageRunner, calls: Iterable[Call], sidecar: Sidecar
+) -> Iterator[tuple[list[NDArray[Any]], list[NDArray[Any]]]]:
+    """End to end, kernels and all; a number of boxes that differs is a failure that names both shapes."""
+    for call in calls:
+        if len(call) != len(sidecar.inputs):
+            raise InputError(f"the model has {len(call)} inputs, the file has {len(sidecar.inputs)}")
+        inputs = {spec.name: value for spec, value in zip(sidecar.inputs, call, strict=True)}
+        yield reference(call), [np.asarray(result) for result in runner.results(runner.values(inputs))]
 
 
 def _match(

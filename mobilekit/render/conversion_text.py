@@ -61,6 +61,8 @@ def _fact_rows(report: ConversionReport) -> Iterator[tuple[str, str]]:
     if report.quantize != "none":
         yield "calibration", f"{report.calibration}, {units.count(report.calibration_samples, 'sample')}"
         yield "full integer", _islands(report)
+    for number, stage in enumerate(report.stages):
+        yield ("" if number else "stages"), stage
     yield "transposes", _transposes(report)
     yield "needs runtime", f"{report.min_runtime_version} or newer"
     for origin in report.inferred_inputs:

@@ -28,6 +28,8 @@ class OutputComparison:
     """The file gives NaN or Inf where the reference has none (or the reverse)."""
     real_valued: bool = True
     """False for integers and bools, where a ratio of powers says nothing."""
+    shape_mismatch: str = ""
+    """The two shapes of the first sample where they differ (a size that depends on the data)."""
 
 
 @dataclass(frozen=True)
@@ -131,3 +133,5 @@ class ConversionReport:
     notes: tuple[str, ...] = field(default=())
     search: SearchReport | None = None
     """With ``quantize="auto"`` only."""
+    stages: tuple[str, ...] = ()
+    """In words, the parts of the file and the kernels that run between and after them; empty if the file is all."""

@@ -18,6 +18,7 @@ from torch.export.graph_signature import OutputKind
 
 from mobilekit.errors import CaptureError, InputError
 from mobilekit.frontends.direct.admission import check_inputs, check_module, check_outputs, unwrapped
+from mobilekit.frontends.direct.detection import whole_batched_nms
 from mobilekit.frontends.direct.explain import TORCH_FOLDER, explain
 from mobilekit.results import InputOrigin
 from mobilekit.source import SourceLocation
@@ -94,7 +95,7 @@ def capture(
     args = (example_args,) if isinstance(example_args, torch.Tensor) else tuple(example_args or ())
     kwargs = dict(example_kwargs or {})
     check_inputs(args, kwargs)
-    with torch.no_grad(), _quiet_torch():
+    with torch.no_grad(), _quiet_torch(), whole_batched_nms():
         try:
             program = torch.export.export(model, args, kwargs, dynamic_shapes=dynamic_shapes)
         except Exception as error:  # torch.export raises anything the model's own code raises
