@@ -63,9 +63,9 @@ ELSEWHERE = {
     "torchvision.roi_align.default": "test_vision.py",
     "torchvision.roi_pool.default": "test_vision.py",
     "torchvision.deform_conv2d.default": "test_vision.py",
-    "quantized_decomposed.quantize_per_tensor.default": "test_quantized.py",
-    "quantized_decomposed.dequantize_per_tensor.default": "test_quantized.py",
-    "quantized_decomposed.dequantize_per_channel.default": "test_quantized.py",
+    "quantized_decomposed.quantize_per_tensor.default": "tests/conversion/test_given_scales.py",
+    "quantized_decomposed.dequantize_per_tensor.default": "tests/conversion/test_given_scales.py",
+    "quantized_decomposed.dequantize_per_channel.default": "tests/conversion/test_given_scales.py",
 }
 """Overloads that torch registers on demand or other packages do: the file of their own tests."""
 
