@@ -1,4 +1,4 @@
-"""Part of the one list of lowerings in int8: every integer op that they lead to, on both runtimes, with and without XNNPACK.
+"""Part of the one list of lowerings in int8: every integer op that they lead to, on both runtimes and delegates.
 
 Each drawn call is lowered, quantized with the ranges of its own inputs, and run with all tensors kept. Then every
 integer op of the file is taken by itself, on the very numbers that reached it: the reference is the float op on the
