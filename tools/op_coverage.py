@@ -90,7 +90,7 @@ def _tested() -> Iterator[str]:
     yield "## How they are tested"
     yield ""
     yield "One list, `tests/frontends/direct/cases.py`, says what hypothesis draws for each overload: shapes, ranks,"
-    yield "axes, dtypes, stored orders, memory layouts, options. It drives the comparison with PyTorch, the same list"
+    yield "axes, dtypes, stored orders, memory layouts, options. It drives the comparison with PyTorch, a part of it"
     yield f"in int8, and this table. A lowering that is not on it fails a test. {len(CASES)} overloads are drawn,"
     yield f"{len(ELSEWHERE)} outside of ATen have tests of their own. The others:"
     yield ""
