@@ -29,8 +29,8 @@ __all__ = ["QuantizeResult", "quantize"]
 _AUTO_OBSERVERS = ("min_max", "percentile", "mse")
 # Equalisation trusts channel maxima from few samples; noise of the measurement itself is about 0.3 dB.
 _WORTH_EQUALIZING_DB = 0.5
-# Below this a third of the outputs' amplitude is noise, and a task's metric is likely to show it: PicoDet at 7.4 dB
-# lost 0.06 of 0.70 AP50, at 16.5 dB 0.02; MobileNetV2 keeps its labels at 15 dB.
+# Below this a third of the outputs' amplitude is noise, and a task's own metric is likely to show it
+# (benchmarks/results/quantizer_steps.json: PicoDet before and after equalisation).
 _NOISY_DB = 10.0
 _INTEGER_DTYPES = frozenset({"int8", "uint8", "int16", "int32", "bool", "int4"})
 _LEVELS = {"int8": 256, "int16": 65535}
@@ -204,10 +204,12 @@ def _noisy(
     plain = Equalized(graph)
     means = _means(channels, plain) if recipe.bias_correction else None
     rewritten = rewrite(graph, finer, _ranges(plain, finer, calibration, "min_max"), means)
+    finer_db = output_sqnr_db(rewritten.graph, calibration)
+    helps = finer_db > sqnr_db + _WORTH_EQUALIZING_DB
+    advice = "quantize='int16x8' is the recipe that would help, and " if helps else ""
     return (
-        f"int8 is coarse for this model: {sqnr_db:.1f} dB at the outputs, where 16-bit activations keep "
-        f"{output_sqnr_db(rewritten.graph, calibration):.1f} dB. Check the task's own metric; quantize='int16x8' is "
-        "the recipe that would help, and Auto finds the few ops that need more than int8"
+        f"int8 is coarse for this model: {sqnr_db:.1f} dB at the outputs, where 16-bit activations keep {finer_db:.1f} "
+        f"dB. Check the task's own metric; {advice}Auto finds the few ops that need more than int8"
     )
 
 
