@@ -13,6 +13,7 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -47,7 +48,7 @@ def main() -> int:
     task = PICODET.tasks(options.held_out)[1]
     run = runner(graph)
     reference = [task.judge(index, run(array)) for index, array in enumerate(task.inputs)]
-    searches = []
+    searches: list[dict[str, Any]] = []
     for max_drop in options.max_drop:
         samples = PICODET.calibration()
         start = time.perf_counter()
@@ -56,6 +57,7 @@ def main() -> int:
         except BarMissedError as error:
             searches.append({"max_drop": max_drop, "seconds": time.perf_counter() - start, "missed": str(error)})
             print(error)
+            _write(options.pages, searches)
             continue
         seconds = time.perf_counter() - start
         print(f"Auto, at most {max_drop} below float: {seconds:.0f} s")
@@ -73,8 +75,13 @@ def main() -> int:
                 "held_out": asdict(row),
             }
         )
-    print(support.write_results("fidelity_auto", {"search_pages": options.pages, "searches": searches}))
+        _write(options.pages, searches)
     return 0
+
+
+def _write(pages: int, searches: list[dict[str, Any]]) -> None:
+    """After each search, so that a run that breaks off loses one."""
+    print(support.write_results("fidelity_auto", {"search_pages": pages, "searches": searches}))
 
 
 if __name__ == "__main__":

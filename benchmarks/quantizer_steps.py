@@ -81,7 +81,7 @@ def main() -> int:
         print(f"  rounding weights without any error would gain at most {bound:.1f} dB")
         found[name] = {"task": task.name, "inputs": len(wanted), "float_figure": figure, "steps": rows,
                        "rounding_bound_db": bound}  # fmt: skip
-    print(support.write_results("quantizer_steps", {"models": found}))
+        print(support.write_results("quantizer_steps", {"models": found}))
     return 0
 
 
