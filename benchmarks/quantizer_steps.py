@@ -29,6 +29,7 @@ from mobilekit.quantize import preset, quantize
 from mobilekit.quantize.measure import sqnr_db
 
 _OFF = {"bias_correction": False, "equalize": "off"}
+DEFAULT = "+ equalisation (the default)"
 STEPS = {
     "min_max": preset("int8").with_changes(observer="min_max", **_OFF),
     "percentile": preset("int8").with_changes(observer="percentile", **_OFF),
@@ -36,7 +37,7 @@ STEPS = {
     "entropy": preset("int8").with_changes(observer="entropy", **_OFF),
     "+ choice of range": preset("int8").with_changes(**_OFF),
     "+ bias correction": preset("int8").with_changes(equalize="off"),
-    "+ equalisation (the default)": preset("int8"),
+    DEFAULT: preset("int8"),
     "equalisation without bias correction": preset("int8").with_changes(bias_correction=False),
     "int16x8, no bias correction": preset("int16x8").with_changes(bias_correction=False),
     "int16x8": preset("int16x8"),
@@ -48,9 +49,9 @@ def main() -> int:
     parser.add_argument("--graphs", type=Path)
     parser.add_argument("--pages", type=int, default=60, help="inputs a task, photos excepted")
     parser.add_argument("--models", nargs="+", default=["mobilenet_v2", "efficientnet_lite0", "picodet"])
+    parser.add_argument("--steps", nargs="+", default=list(STEPS), choices=list(STEPS), metavar="STEP")
     options = parser.parse_args()
     support.print_machine()
-    found: dict[str, Any] = {}
     for name in options.models:
         subject = SUBJECTS[name]
         graph = float_graph(subject, options.graphs)
@@ -64,7 +65,8 @@ def main() -> int:
         figure = task.figure([task.judge(i, outputs) for i, outputs in enumerate(wanted)])
         print(f"{name}: {task.name}, {len(wanted)} inputs, float {figure:.3f}", flush=True)
         rows: dict[str, Any] = {}
-        for label, recipe in STEPS.items():
+        for label in options.steps:
+            recipe = STEPS[label]
             start = time.process_time()
             result = quantize(graph, samples, recipe)
             seconds = time.process_time() - start
@@ -75,13 +77,12 @@ def main() -> int:
             rows[label] = {"sqnr_db": sqnr, "figure": value, "cpu_s": seconds, "observer": result.observer,
                            "equalized": result.equalized, "float_islands": len(result.float_islands)}  # fmt: skip
             print(f"  {label:38} {sqnr:6.1f} dB  {value:7.3f}  {seconds:6.1f} s CPU  {result.observer}", flush=True)
-        default, weights = (rows[k]["sqnr_db"] for k in ("+ equalisation (the default)", "int16x8"))
-        share = 10 ** ((default - weights) / 10)
-        bound = -10 * math.log10(1 - share) if share < 1 else math.inf
-        print(f"  rounding weights without any error would gain at most {bound:.1f} dB")
-        found[name] = {"task": task.name, "inputs": len(wanted), "float_figure": figure, "steps": rows,
-                       "rounding_bound_db": bound}  # fmt: skip
-        print(support.write_results("quantizer_steps", {"models": found}))
+        found: dict[str, Any] = {"task": task.name, "inputs": len(wanted), "float_figure": figure, "steps": rows}
+        if DEFAULT in rows and "int16x8" in rows:
+            share = 10 ** ((rows[DEFAULT]["sqnr_db"] - rows["int16x8"]["sqnr_db"]) / 10)
+            found["rounding_bound_db"] = -10 * math.log10(1 - share) if share < 1 else math.inf
+            print(f"  rounding weights without any error would gain at most {found['rounding_bound_db']:.1f} dB")
+        print(support.write_results(f"quantizer_steps_{name}", found))
     return 0
 
 
