@@ -30,7 +30,7 @@ _AUTO_OBSERVERS = ("min_max", "percentile", "mse")
 # Equalisation trusts channel maxima from few samples; noise of the measurement itself is about 0.3 dB.
 _WORTH_EQUALIZING_DB = 0.5
 # Below this a third of the outputs' amplitude is noise, and a task's own metric is likely to show it
-# (benchmarks/results/quantizer_steps.json: PicoDet before and after equalisation).
+# (benchmarks/results/quantizer_steps_picodet.json: PicoDet before and after equalisation).
 _NOISY_DB = 10.0
 _INTEGER_DTYPES = frozenset({"int8", "uint8", "int16", "int32", "bool", "int4"})
 _LEVELS = {"int8": 256, "int16": 65535}
