@@ -215,9 +215,9 @@ class Graph:
         self.ops = [op for op in self.ops if id(op) not in gone]
 
     def op_counts(self) -> dict[str, int]:
-        """How often each kind of op occurs, most frequent first; custom ops under their own code."""
+        """How often each kind of op occurs, subgraphs included, most frequent first; custom ops under their code."""
         counts: dict[str, int] = {}
-        for op in self.ops:
+        for op in (op for graph in (self, *self.subgraphs) for op in graph.ops):
             key = op.custom_code or op.kind if op.kind == "CUSTOM" else op.kind
             counts[key] = counts.get(key, 0) + 1
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

@@ -11,10 +11,6 @@ _FLOAT_DTYPES = frozenset({"float16", "float32", "float64", "bfloat16"})
 def summarize(graph: Graph, *, name: str, size_bytes: int, min_runtime_version: str) -> FileSummary:
     """Facts of ``graph`` and its subgraphs; the size and the minimum runtime are known to the caller."""
     graphs = [graph, *graph.subgraphs]
-    counts: dict[str, int] = {}
-    for one in graphs:
-        for kind, count in one.op_counts().items():
-            counts[kind] = counts.get(kind, 0) + count
     # Tensors of different subgraphs may share one buffer; a view's address tells.
     constants = {t.data.ctypes.data: t.data.nbytes for one in graphs for t in one.constants() if t.data is not None}
     return FileSummary(
@@ -23,7 +19,7 @@ def summarize(graph: Graph, *, name: str, size_bytes: int, min_runtime_version: 
         weight_bytes=sum(constants.values()),
         inputs=tuple(map(_tensor, graph.inputs)),
         outputs=tuple(map(_tensor, graph.outputs)),
-        op_counts=dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
+        op_counts=graph.op_counts(),
         float_ops=tuple(
             op.name for one in graphs for op in one.ops if any(t.dtype in _FLOAT_DTYPES for t in op.outputs)
         ),

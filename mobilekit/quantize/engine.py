@@ -278,5 +278,6 @@ def _ranges(variant: Equalized, recipe: Recipe, calibration: Calibration, defaul
 def not_integer(graph: Graph) -> list[str]:
     """Names of tensors that are no integers, graph inputs and outputs excepted (their dtype was asked for)."""
     edges = set(graph.inputs) | set(graph.outputs)
-    loose = [t for t in graph.tensors() if t.dtype not in _INTEGER_DTYPES and t not in edges]
+    everything = [t for part in (graph, *graph.subgraphs) for t in part.tensors()]
+    loose = [t for t in everything if t.dtype not in _INTEGER_DTYPES and t not in edges]
     return [t.name for t in loose if not (t.dtype == "int64" and t.quantization is not None)]

@@ -200,7 +200,8 @@ def _functional(program: ExportedProgram) -> ExportedProgram:
 
 def _needs_functional(program: ExportedProgram) -> bool:
     """Whether an in-place op writes into memory that something else sees: an input, a buffer, or a view."""
-    for node in program.graph.nodes:
+    parts = [part for part in program.graph_module.modules() if isinstance(part, torch.fx.GraphModule)]
+    for node in (node for part in parts for node in part.graph.nodes):
         if node.op != "call_function" or not isinstance(node.target, torch._ops.OpOverload):
             continue
         if not _writes_first_argument(node.target):

@@ -106,6 +106,10 @@ def merge_sizes(first: Lowered, second: Lowered) -> Lowered:
 
 
 def _merge_graphs(one: Graph, two: Graph) -> Iterator[UnsupportedOp]:
+    if one.subgraphs:
+        op = next(op for op in one.ops if op.kind in ("IF", "WHILE"))
+        yield _problem(op, "the bodies of control flow hold fixed sizes")
+        return
     if [op.kind for op in one.ops] != [op.kind for op in two.ops]:
         kinds = [(a, b) for a, b in zip(one.ops, two.ops, strict=False) if a.kind != b.kind]
         op = kinds[0][0] if kinds else (one.ops[-1] if one.ops else Op("NONE", [], []))

@@ -16,6 +16,7 @@ from torch.export.graph_signature import InputSpec as InputSpecification
 from torch.utils import _pytree as pytree
 
 from mobilekit.errors import UnsupportedOp, UnsupportedOpsError
+from mobilekit.frontends.direct import control_flow
 from mobilekit.frontends.direct.builder import Builder
 from mobilekit.frontends.direct.capture import module_path, source_of
 from mobilekit.frontends.direct.decompose import decompose
@@ -90,6 +91,8 @@ class _Walk:
         self.inputs: list[InputSpec] = []
         self.unsupported: list[UnsupportedOp] = []
         self.table = lowerings()
+        self.subgraphs: list[Graph] = []
+        """Bodies of control flow, in the order of the file."""
         self._read_by_refused: list[Tensor] = []
         """What unsupported ops read: kept alive, so that the ops before them are checked too."""
         self._whole: torch.fx.Node | None = None
@@ -102,6 +105,7 @@ class _Walk:
                 self.values[node] = self._call(node)
         outputs = self._outputs()
         graph = self.builder.graph
+        graph.subgraphs = self.subgraphs
         graph.inputs = [spec.tensor for spec in self.inputs]
         graph.outputs = [spec.tensor for spec in outputs if spec.tensor is not None]
         made = {tensor for op in graph.ops for tensor in op.outputs} - set(graph.outputs)
@@ -194,25 +198,43 @@ class _Walk:
         return item
 
     def _higher_order(self, node: torch.fx.Node, target: torch._ops.HigherOrderOperator) -> Any:
-        """A part of the program under another mode is lowered in place; control flow is refused."""
+        """A part of the program under another mode is lowered in place; control flow becomes subgraphs."""
         name = str(target._name)
+        if name in control_flow.LOWERINGS:
+            return self._control_flow(node, name)
         # (enabled, graph, *operands) and (device, dtype, enabled, cached, graph, *operands)
         enabled = {"wrap_with_set_grad_enabled": False, "wrap_with_autocast": node.args[2:3] == (True,)}
         position = {"wrap_with_set_grad_enabled": 1, "wrap_with_autocast": 4}.get(name)
         if position is None:
-            return self._refuse(node, name, "control flow that depends on values", suggestion_for("aten.cond.default"))
+            return self._refuse(node, name, "no lowering to TFLite ops", suggestion_for("aten.cond.default"))
         if enabled[name]:
             return self._refuse(node, name, "autocast chooses other dtypes", "convert the model outside of autocast")
         inner, operands = node.args[position], node.args[position + 1 :]
         assert isinstance(inner, torch.fx.Node)
         owner = node.graph.owning_module
-        return self._inline(getattr(owner, str(inner.target)), operands)
+        return self.inline(getattr(owner, str(inner.target)), self._argument(operands))
 
-    def _inline(self, part: torch.fx.GraphModule, operands: Sequence[Any]) -> Any:
+    def _control_flow(self, node: torch.fx.Node, name: str) -> Any:
+        owner = node.graph.owning_module
+
+        def given(raw: Any) -> Any:
+            if isinstance(raw, (list, tuple)):
+                return [given(item) for item in raw]
+            if isinstance(raw, torch.fx.Node) and raw.op == "get_attr":
+                return getattr(owner, str(raw.target))
+            return self._argument(raw)
+
+        self.builder.scope, self.builder.source = _scope(node), source_of(node)
+        try:
+            return control_flow.LOWERINGS[name](self, *given(node.args))
+        except UnsupportedError as refusal:
+            return self._refuse(node, name, refusal.reason, refusal.suggestion)
+
+    def inline(self, part: torch.fx.GraphModule, operands: Sequence[Any]) -> Any:
         """Walk a graph inside the graph; its result, nested as it returns it."""
         placeholders = [piece for piece in part.graph.nodes if piece.op == "placeholder"]
-        for placeholder, raw in zip(placeholders, operands, strict=True):
-            self.values[placeholder] = self._argument(raw)
+        for placeholder, value in zip(placeholders, operands, strict=True):
+            self.values[placeholder] = value
         for piece in part.graph.nodes:
             if piece.op == "call_function":
                 self.values[piece] = self._call(piece)
