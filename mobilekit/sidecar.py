@@ -43,6 +43,18 @@ class TensorSpec(_Document):
     """Axis i of the file is axis ``order[i]`` of the model's tensor: (0, 2, 3, 1) for an image, NCHW in PyTorch."""
 
 
+class StateSpec(_Document):
+    """A buffer that the model changes in forward (a cache, a counter): the app carries it from call to call."""
+
+    buffer: str
+    """Its name in the model."""
+    input: str
+    output: str
+    """The output whose value is this input's in the next call (real numbers: each has its own quantization)."""
+    initial: tuple[float, ...]
+    """Before the first call, flattened in the file's order; one number if all are equal, none if there are none."""
+
+
 class PreprocessSpec(_Document):
     """From a picture (8 bits a channel) to the input tensor; the kernels do it in one pass.
 
@@ -173,6 +185,8 @@ class Sidecar(_Document):
     outputs: tuple[TensorSpec, ...]
     output_structure: str | None = None
     """PyTorch's own JSON of how the outputs nest (``torch.utils._pytree.treespec_dumps``); None for one tensor."""
+    states: tuple[StateSpec, ...] = ()
+    """Inputs and outputs that are no argument and no result of the model."""
     preprocess: PreprocessSpec | None = None
     postprocess: ClassificationSpec | DetectionSpec | RecognitionSpec | SegmentationSpec | None = Field(
         default=None, discriminator="kind"

@@ -13,7 +13,7 @@ from torch.utils import _pytree as pytree
 
 from mobilekit.errors import InputError
 from mobilekit.frontends.arrays import as_array
-from mobilekit.frontends.direct.lower import InputSpec, Lowered, OutputSpec
+from mobilekit.frontends.direct.lower import InputSpec, Lowered, OutputSpec, StateSpec
 from mobilekit.frontends.source import Source
 from mobilekit.graph.ir import Graph, Quantization
 
@@ -31,6 +31,8 @@ class Adapter:
     out_structure: pytree.TreeSpec
     stored_inputs: tuple[tuple[str, Quantization | None], ...]
     stored_outputs: tuple[tuple[str, Quantization | None], ...]
+    states: tuple[StateSpec, ...] = ()
+    """Buffers that change in forward: the file's last inputs and outputs."""
 
     @staticmethod
     def of(source: Source, lowered: Lowered, graph: Graph) -> Adapter:
@@ -42,6 +44,7 @@ class Adapter:
             source.out_structure,
             tuple((tensor.dtype, tensor.quantization) for tensor in graph.inputs),
             tuple((tensor.dtype, tensor.quantization) for tensor in graph.outputs),
+            tuple(lowered.states),
         )
 
     # -- in ----------------------------------------------------------------------------------------------------
@@ -66,12 +69,18 @@ class Adapter:
             leaves[spec.leaf] = tensor
         return leaves
 
-    def real(self, leaves: Sequence[Any]) -> list[NDArray[Any]]:
+    def initial_state(self) -> list[NDArray[Any]]:
+        """What the buffers that change in forward hold before the first call, as real numbers."""
+        return [np.array(state.initial) for state in self.states]
+
+    def real(self, leaves: Sequence[Any], state: Sequence[NDArray[Any]] | None = None) -> list[NDArray[Any]]:
         """One call's tensors in the file's order and axis order, still real numbers (int64 narrowed to int32).
 
+        ``state``: of :meth:`next_state`; None for the first call.
         Raises :class:`InputError` naming the input with a wrong shape or dtype, or an integer outside int32.
         """
-        return [self._real(spec, leaves[spec.leaf]) for spec in self.inputs]
+        given = [self._real(spec, leaves[spec.leaf]) for spec in self.inputs]
+        return [*given, *(self.initial_state() if state is None else state)]
 
     def _real(self, spec: InputSpec, given: Any) -> NDArray[Any]:
         array = as_array(given)
@@ -110,6 +119,15 @@ class Adapter:
                 array = dtype_and_quantization[1].dequantize(array)
             results.append(array.transpose([spec.order.index(axis) for axis in range(len(spec.order))]))
         return results
+
+    def next_state(self, stored: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+        """The buffers after a call, from the file's outputs, to be given to :meth:`real` in the next one."""
+        first = len(stored) - len(self.states)
+        pairs = zip(stored[first:], self.stored_outputs[first:], self.states, strict=True)
+        return [
+            np.asarray(array if q is None else q.dequantize(array)).astype(state.input.tensor.dtype)
+            for array, (_, q), state in pairs
+        ]
 
     def _passed(self, spec: OutputSpec, leaves: Sequence[Any]) -> Any:
         if spec.input_index is None:

@@ -43,11 +43,13 @@ class Converted:
         self._quantized = quantized
         self._interpreter: Interpreter | None = None
         self._stages: StageRunner | None = None
+        self._state: list[NDArray[Any]] | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """What the PyTorch model returns for these inputs: same order, shapes, layout, dtypes and nesting.
 
-        Takes torch tensors or NumPy arrays and answers in kind. The shapes are those of the example inputs.
+        Takes torch tensors or NumPy arrays and answers in kind. The shapes are those of the example inputs. Buffers
+        that change in forward are carried from call to call, as the module does; :meth:`reset` begins anew.
         """
         leaves = self._adapter.leaves(args, kwargs)
         as_torch = any(isinstance(leaf, torch.Tensor) for leaf in leaves)
@@ -63,8 +65,14 @@ class Converted:
             return self._stages.results(values)
         if self._interpreter is None:
             self._interpreter = Interpreter(self.bytes)
-        stored = self._adapter.stored(self._adapter.real(leaves))
-        return self._adapter.flat_outputs(self._interpreter.run(stored), leaves)
+        stored = self._adapter.stored(self._adapter.real(leaves, self._state))
+        answer = self._interpreter.run(stored)
+        self._state = self._adapter.next_state(answer)
+        return self._adapter.flat_outputs(answer, leaves)
+
+    def reset(self) -> None:
+        """Let buffers that change in forward hold what they held when the model was converted."""
+        self._state = None
 
     def layer_errors(self, samples: Iterable[Sequence[Any]]) -> tuple[LayerError, ...]:
         """SQNR of every tensor of the quantized graph against the float graph; empty for a float conversion.

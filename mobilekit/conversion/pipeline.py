@@ -48,7 +48,7 @@ from mobilekit.files import check_writable
 from mobilekit.frontends.arrays import as_arrays
 from mobilekit.frontends.backends import backends, for_source, make_graph
 from mobilekit.frontends.direct.cut import Cut, Recorder
-from mobilekit.frontends.direct.lower import InputSpec, Lowered, OutputSpec
+from mobilekit.frontends.direct.lower import InputSpec, Lowered, OutputSpec, StateSpec
 from mobilekit.frontends.source import Source
 from mobilekit.graph.ir import Graph, Quantization
 from mobilekit.graph.passes import run_passes
@@ -65,6 +65,7 @@ from mobilekit.results import (
     VerificationReport,
 )
 from mobilekit.sidecar import AffineSpec, ClassificationSpec, PreprocessSpec, Sidecar, StagesSpec, TensorSpec
+from mobilekit.sidecar import StateSpec as SidecarState
 from mobilekit.warnings import SyntheticCalibrationWarning
 
 Progress = Callable[[str, int, int | None], None]
@@ -413,11 +414,22 @@ def _quantize(
     if recipe is None:
         return None, None, None
     adapter = Adapter.of(source, lowered, lowered.graph)
-    arrays = (adapter.real(adapter.spread(call)) for call in samples)
+    arrays = _in_sequence(adapter, lowered, samples)
     if wanted is None:
         return quantize_graph(lowered.graph, arrays, recipe, progress=progress), recipe, None
     found, report = search(lowered.graph, adapter, arrays, wanted, recipe, progress)
     return found.result, found.recipe, report
+
+
+def _in_sequence(adapter: Adapter, lowered: Lowered, samples: Iterable[Call]) -> Iterator[list[Any]]:
+    """Calls as the float file takes them; buffers that change in forward hold what the calls before left in them."""
+    runner = runtime.Interpreter(write(lowered.graph), delegate="reference") if adapter.states else None
+    state = None
+    for call in samples:
+        arrays = adapter.real(adapter.spread(call), state)
+        yield arrays
+        if runner is not None:
+            state = adapter.next_state(runner.run(arrays))
 
 
 def _verify_calls(verify: bool | Iterable[Any], source: Source, samples: _Samples) -> tuple[Iterable[Call], str]:
@@ -436,11 +448,14 @@ def _verify(
 ) -> VerificationReport:
     """Run the bytes as a phone would (XNNPACK) and the model itself, call by call."""
     interpreter = runtime.Interpreter(data)
+    source.reset()
 
     def pairs() -> Iterator[tuple[list[Any], list[Any]]]:
+        state = None
         for leaves, expected in source.compared(adapter.spread(call, source.example) for call in calls):
-            got = adapter.flat_outputs(interpreter.run(adapter.stored(adapter.real(leaves))), leaves)
-            yield expected, got
+            stored = interpreter.run(adapter.stored(adapter.real(leaves, state)))
+            state = adapter.next_state(stored)  # the calls follow each other: errors add up as they do on the phone
+            yield expected, adapter.flat_outputs(stored, leaves)
 
     return judge(
         pairs(),
@@ -494,9 +509,17 @@ def _report(
         inferred_inputs=source.origins,
         narrowed_int64=tuple(lowered.narrowed),
         warnings=tuple(told),
-        notes=(*notes, *source.notes, *(() if quantized is None else quantized.notes)),
+        notes=(*notes, *source.notes, *_state_notes(lowered), *(() if quantized is None else quantized.notes)),
         search=search,
     )
+
+
+def _state_notes(lowered: Lowered) -> Iterator[str]:
+    for state in lowered.states:
+        yield (
+            f"buffer '{state.buffer}' changes in forward: output '{state.output.name}' of one call is input "
+            f"'{state.input.name}' of the next"
+        )
 
 
 def _transposes(graph: Graph) -> Iterator[TransposeNote]:
@@ -520,8 +543,10 @@ def _sidecar(
     labels: Sequence[str] | None,
 ) -> Sidecar:
     stored_outputs = iter(adapter.stored_outputs)
-    inputs = [_tensor_spec(spec, stored) for spec, stored in zip(adapter.inputs, adapter.stored_inputs, strict=True)]
-    outputs = [_tensor_spec(spec, next(stored_outputs)) for spec in adapter.outputs if spec.tensor is not None]
+    given = [*adapter.inputs, *(state.input for state in adapter.states)]
+    inputs = [_tensor_spec(spec, stored) for spec, stored in zip(given, adapter.stored_inputs, strict=True)]
+    made = [*adapter.outputs, *(state.output for state in adapter.states)]
+    outputs = [_tensor_spec(spec, next(stored_outputs)) for spec in made if spec.tensor is not None]
     return Sidecar(
         model=label,
         mobilekit_version=__version__,
@@ -531,9 +556,21 @@ def _sidecar(
         inputs=tuple(inputs),
         outputs=tuple(outputs),
         output_structure=_structure(adapter.out_structure),
+        states=tuple(_state_spec(state) for state in adapter.states),
         preprocess=preprocess,
         postprocess=postprocess,
         labels=None if labels is None else tuple(labels),
+    )
+
+
+def _state_spec(state: StateSpec) -> SidecarState:
+    values = state.initial.reshape(-1).tolist()
+    uniform = len(set(values)) <= 1
+    return SidecarState(
+        buffer=state.buffer,
+        input=state.input.name,
+        output=state.output.name,
+        initial=tuple(float(value) for value in (values[:1] if uniform else values)),
     )
 
 

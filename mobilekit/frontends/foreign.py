@@ -32,6 +32,11 @@ def adopt(graph: Graph, source: Source, backend: str) -> Lowered:
 
     Raises :class:`BackendError` when they cannot be matched or the numbers on the example call agree in no order.
     """
+    if source.states:
+        raise BackendError(
+            f"backend '{backend}' does not carry buffers that change in forward ({', '.join(source.states)}); "
+            "backend='direct' does"
+        )
     expected = source.reference(source.example)
     given = [signature.name for signature in source.inputs]
     tensors = _match(backend, "input", graph.inputs, given, _signature_names(graph, "inputs"))

@@ -54,6 +54,10 @@ class Source:
     out_structure: pytree.TreeSpec
     reference: Reference = field(repr=False)
     reference_name: str
+    reset: Callable[[], None] = field(repr=False, default=lambda: None)
+    """Let the reference begin anew, where buffers change in forward."""
+    states: tuple[str, ...] = ()
+    """Buffers that change in forward, by name."""
     module: torch.nn.Module | None = field(repr=False, default=None)
     program: ExportedProgram | None = field(repr=False, default=None)
     resized: ExportedProgram | None = field(repr=False, default=None)
@@ -119,11 +123,23 @@ def from_torch(
     # A program captured elsewhere has no module of its own.
     module = None if isinstance(model, ExportedProgram) else model
     runnable = program.module() if module is None else module
+    states = tuple(dict.fromkeys(program.graph_signature.buffers_to_mutate.values()))
+    # The reference changes buffers of its own: the user's module stays as it is.
+    buffers: dict[str, torch.Tensor] = {}
+
+    def reset() -> None:
+        held = dict(runnable.named_buffers())
+        buffers.update({name: held[name].detach().clone() for name in states})
+
+    reset()
 
     def reference(leaves: Sequence[Any]) -> list[NDArray[Any]]:
         args, kwargs = pytree.tree_unflatten(list(leaves), in_structure)
         with torch.no_grad(), one_thread():
-            return as_arrays(pytree.tree_leaves(runnable(*args, **kwargs)))
+            result = (
+                torch.func.functional_call(runnable, buffers, args, kwargs) if states else runnable(*args, **kwargs)
+            )
+            return as_arrays(pytree.tree_leaves(result))
 
     return Source(
         name=name or ("model" if isinstance(model, ExportedProgram) else type(model).__name__),
@@ -133,6 +149,8 @@ def from_torch(
         out_structure=program.call_spec.out_spec,
         reference=reference,
         reference_name=f"torch {torch.__version__} (eager)",
+        reset=reset,
+        states=states,
         module=module,
         program=program,
         resized=resized,

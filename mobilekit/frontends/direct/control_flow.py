@@ -9,8 +9,8 @@ Result    i', x', _ = WHILE(i, x, n){cond: c', body: f'}  the body hands n throu
 Given     ys = map(f, xs, w)                              with xs of length N; scan carries values as well
 Result    _, ys, _ = WHILE(0, zeros, xs){cond: i < N, body: i + 1, ys[i] <- f(xs[i]), xs}
 
-What enters or leaves a body is stored in PyTorch's own axis order, so that both branches and every turn agree. Constants
-are read where they are (the file stores their bytes once), so weights are not carried from turn to turn.
+What enters or leaves a body is stored in PyTorch's own axis order, so that both branches and every turn agree.
+Constants are read where they are (the file stores their bytes once): weights are not carried from turn to turn.
 """
 
 from __future__ import annotations

@@ -57,6 +57,18 @@ class OutputSpec:
     """How the axes of that input are permuted."""
 
 
+@dataclass(frozen=True)
+class StateSpec:
+    """A buffer that changes in forward: an extra input of the file, and the output that is its next value."""
+
+    buffer: str
+    """As ``named_buffers`` has it."""
+    input: InputSpec
+    output: OutputSpec
+    initial: Any
+    """What the buffer holds when the model is captured: an array in the file's axis order and dtype."""
+
+
 @dataclass
 class Lowered:
     """A float graph and how to feed and read it."""
@@ -68,6 +80,8 @@ class Lowered:
     unsupported: list[UnsupportedOp] = field(default_factory=list)
     given_scales: list[NDArray[np.float32]] = field(default_factory=list)
     """Scales of constants in a model that was quantized in training."""
+    states: list[StateSpec] = field(default_factory=list)
+    """Behind the inputs and outputs of the graph that the user knows of."""
 
 
 def lower(program: ExportedProgram, name: str = "main", *, partial: bool = False) -> Lowered:
@@ -89,6 +103,8 @@ class _Walk:
         self.builder = Builder(name)
         self.values: dict[torch.fx.Node, Any] = {}
         self.inputs: list[InputSpec] = []
+        self._states: dict[str, tuple[InputSpec, Any]] = {}
+        """Buffers that change in forward, with what they hold at first."""
         self.unsupported: list[UnsupportedOp] = []
         self.table = lowerings()
         self.subgraphs: list[Graph] = []
@@ -103,19 +119,23 @@ class _Walk:
         for node in self.program.graph.nodes:
             if node.op == "call_function":
                 self.values[node] = self._call(node)
-        outputs = self._outputs()
+        outputs, states = self._outputs()
         graph = self.builder.graph
         graph.subgraphs = self.subgraphs
-        graph.inputs = [spec.tensor for spec in self.inputs]
-        graph.outputs = [spec.tensor for spec in outputs if spec.tensor is not None]
+        inputs = [*self.inputs, *(state.input for state in states)]
+        made_outputs = [*outputs, *(state.output for state in states)]
+        graph.inputs = [spec.tensor for spec in inputs]
+        graph.outputs = [spec.tensor for spec in made_outputs if spec.tensor is not None]
         made = {tensor for op in graph.ops for tensor in op.outputs} - set(graph.outputs)
         graph.outputs += [tensor for tensor in dict.fromkeys(self._read_by_refused) if tensor in made]
         _remove_dead(graph)
-        named_outputs = tuple((spec.name, spec.tensor) for spec in outputs if spec.tensor is not None)
+        named_outputs = tuple((spec.name, spec.tensor) for spec in made_outputs if spec.tensor is not None)
         graph.signatures = [
-            Signature("serving_default", tuple((spec.name, spec.tensor) for spec in self.inputs), named_outputs)
+            Signature("serving_default", tuple((spec.name, spec.tensor) for spec in inputs), named_outputs)
         ]
-        return Lowered(graph, self.inputs, outputs, self.builder.narrowed, self.unsupported, self.builder.given_scales)
+        return Lowered(
+            graph, self.inputs, outputs, self.builder.narrowed, self.unsupported, self.builder.given_scales, states
+        )
 
     # -- inputs ------------------------------------------------------------------------------------------------
 
@@ -135,7 +155,7 @@ class _Walk:
         target = str(spec.target)
         tensor = self.program.state_dict.get(target, self.program.constants.get(target))
         if spec.kind == InputKind.BUFFER and target in self.program.graph_signature.buffers_to_mutate.values():
-            self._refuse(node, "a buffer that changes in forward", f"buffer '{target}' is written in forward", None)
+            return self._state_input(node, target, tensor)
         if tensor is None:
             return None
         try:
@@ -143,6 +163,21 @@ class _Walk:
         except UnsupportedError as refusal:
             stand_in: Value = self._refuse(node, f"the constant '{target}'", refusal.reason, refusal.suggestion)
             return stand_in
+
+    def _state_input(self, node: torch.fx.Node, target: str, tensor: torch.Tensor | None) -> Value:
+        """A buffer that changes in forward comes in as an input, and goes out as what it is afterwards."""
+        assert tensor is not None
+        dtype = name_of(tensor.dtype)
+        order = channels_last_order(tensor.dim()) if feeds_image_op(node) else identity_order(tensor.dim())
+        name = self.builder.unique_name(target)
+        if dtype == "int64":
+            self.builder.narrowed.append(name)
+        initial = self.builder.constant(tensor.detach().float().numpy() if dtype == "bfloat16" else tensor.numpy())
+        assert initial.data is not None
+        array = np.array(initial.data.transpose(order), stored(dtype))
+        given = Tensor(name, tuple(array.shape), stored(dtype))
+        self._states[target] = (InputSpec(name, order, tuple(tensor.shape), dtype, given, -1), array)
+        return Value(given, order, dtype)
 
     def _parameter(self, tensor: torch.Tensor, name: str) -> Value:
         detached = tensor.detach()
@@ -373,16 +408,43 @@ class _Walk:
 
     # -- outputs -----------------------------------------------------------------------------------------------
 
-    def _outputs(self) -> list[OutputSpec]:
+    def _outputs(self) -> tuple[list[OutputSpec], list[StateSpec]]:
         output = next(node for node in self.program.graph.nodes if node.op == "output")
-        raw = [
-            argument
-            for argument, spec in zip(output.args[0], self.program.graph_signature.output_specs, strict=True)
-            if spec.kind == OutputKind.USER_OUTPUT
-        ]
+        specified = list(zip(output.args[0], self.program.graph_signature.output_specs, strict=True))
+        raw = [argument for argument, spec in specified if spec.kind == OutputKind.USER_OUTPUT]
         names = ["output"] if len(raw) == 1 else [f"output_{index}" for index in range(len(raw))]
         taken: set[Tensor] = set()
-        return [self._output(name, self._argument(argument), taken) for name, argument in zip(names, raw, strict=True)]
+        outputs = [
+            self._output(name, self._argument(argument), taken) for name, argument in zip(names, raw, strict=True)
+        ]
+        written = {
+            str(spec.target): self._argument(argument)
+            for argument, spec in specified
+            if spec.kind == OutputKind.BUFFER_MUTATION
+        }
+        states = [
+            StateSpec(buffer, given, self._state_output(given, written[buffer], taken), initial)
+            for buffer, (given, initial) in self._states.items()
+        ]
+        return outputs, states
+
+    def _state_output(self, given: InputSpec, value: Value, taken: set[Tensor]) -> OutputSpec:
+        """The next value of a buffer, stored as it comes in; a tensor of its own even where it is only passed on."""
+        self.builder.scope = f"{given.name}/copy"
+        kept = self.builder.reorder(value, given.order).tensor
+        if kept.is_constant or kept in taken or self._is_input(kept):
+            kept = self._copy(kept)
+        kept.name = self.builder.unique_name(f"{given.name}_next")
+        taken.add(kept)
+        return OutputSpec(kept.name, given.order, given.shape, given.dtype, kept)
+
+    def _copy(self, tensor: Tensor) -> Tensor:
+        shape = np.array(tensor.shape, np.int32)
+        return self.builder.emit("RESHAPE", [tensor, self.builder.constant(shape)], tensor.shape, new_shape=shape)
+
+    def _is_input(self, tensor: Tensor) -> bool:
+        specs = [*self.inputs, *(given for given, _ in self._states.values())]
+        return any(tensor is spec.tensor for spec in specs)
 
     def _output(self, name: str, value: Any, taken: set[Tensor]) -> OutputSpec:
         if not isinstance(value, Value):
@@ -404,7 +466,9 @@ class _Walk:
             else self.builder.reorder(value, identity_order(value.rank))
         )
         tensor = kept.tensor
-        if tensor not in taken and not any(tensor is spec.tensor for spec in self.inputs):
+        if any(tensor is given.tensor for given, _ in self._states.values()):
+            tensor = self._copy(tensor)
+        if tensor not in taken and not self._is_input(tensor):
             tensor.name = self.builder.unique_name(name)
             taken.add(tensor)
         return OutputSpec(name, kept.order, kept.shape, kept.dtype, tensor)
