@@ -4,28 +4,36 @@ request.json (and inputs.npz, if there are example inputs) -> model.tflite, said
 ``"convert": false`` only outputs.npz. problem.json says what is wrong with the user's own file.
 """
 
+from __future__ import annotations
+
 import json
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NoReturn
 
 import numpy as np
 import tensorflow as tf
 
 
-def fail(kind, text):
+def fail(kind: str, text: str) -> NoReturn:
     """``kind``: "input", "model" or "backend"."""
     Path("problem.json").write_text(json.dumps({"kind": kind, "text": text}))
     sys.exit(f"Error: {text}")
 
 
-def first_line(error):
+def first_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
 
 
-def load_keras(path, shown):
-    """(call: dict -> dict, {name: spec}, output names, nesting, what owns the variables)"""
+Call = Callable[[dict[str, Any]], dict[str, Any]]
+Loaded = tuple[Call, dict[str, Any], list[str], str, Any]
+"""(call, {name: spec}, output names, nesting, what owns the variables)"""
+
+
+def load_keras(path: str, shown: str) -> Loaded:
     try:
         model = tf.keras.models.load_model(path, compile=False)
     except Exception as error:
@@ -43,7 +51,7 @@ def load_keras(path, shown):
     else:
         outputs, nesting = ["output"], "single"
 
-    def call(arguments):
+    def call(arguments: dict[str, Any]) -> dict[str, Any]:
         given = [arguments[name] for name in names]
         result = model(given[0] if len(given) == 1 else given, training=False)
         if nesting == "dict":
@@ -53,7 +61,7 @@ def load_keras(path, shown):
     return call, specs, outputs, nesting, model
 
 
-def load_saved(path, shown, wanted):
+def load_saved(path: str, shown: str, wanted: str | None) -> Loaded:
     try:
         model = tf.saved_model.load(path)
     except Exception as error:
@@ -71,7 +79,7 @@ def load_saved(path, shown, wanted):
     return (lambda arguments: function(**arguments)), specs, outputs, "dict", model
 
 
-def choose_inputs(specs, shown):
+def choose_inputs(specs: dict[str, Any], shown: str) -> tuple[list[Any], list[str]]:
     """The example: what was given, else noise; and the names whose batch was chosen."""
     if Path("inputs.npz").exists():
         with np.load("inputs.npz", allow_pickle=False) as file:
@@ -101,7 +109,7 @@ def choose_inputs(specs, shown):
     return arrays, opened
 
 
-def reasons(error):
+def reasons(error: BaseException) -> str:
     """TensorFlow's converter says the same op many times: each op once."""
     ops = sorted(set(re.findall(r"'(?:tf|tfl)\.(\w+)' op is neither a custom op nor a flex op", str(error))))
     if ops:
@@ -110,7 +118,7 @@ def reasons(error):
     return errors[0][:300] if errors else first_line(error)
 
 
-def main():
+def main() -> None:
     request = json.loads(Path("request.json").read_text())
     shown = request["shown"]
     if Path(request["model"]).is_dir():
@@ -144,10 +152,10 @@ def main():
     Path("said.json").write_text(json.dumps(said))
 
 
-def save_outputs(call, names, outputs):
+def save_outputs(call: Call, names: list[str], outputs: list[str]) -> None:
     with np.load("inputs.npz", allow_pickle=False) as file:
         given = dict(file)
-    results = {}
+    results: dict[str, Any] = {}
     for number in range(len(given) // len(names)):
         answer = call({name: tf.constant(given[f"{number}_{i}"]) for i, name in enumerate(names)})
         results.update({f"{number}_{i}": np.asarray(answer[name]) for i, name in enumerate(outputs)})
