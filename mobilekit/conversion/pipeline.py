@@ -407,7 +407,7 @@ def _quantize(
     if has_given_scales(lowered.graph):
         if recipe is not None:
             raise InputError(
-                f"{source.name} was quantized in training and holds its own scales: leave quantize= out to keep them"
+                f"{source.name} is quantized already and holds its own scales: leave quantize= out to keep them"
             )
         given = quantize_as_given(lowered.graph, lowered.given_scales)
         return given, given.recipe, None

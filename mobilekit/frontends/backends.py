@@ -17,6 +17,7 @@ Backend = Callable[[Source, Progress | None], Lowered]
 
 def _direct(source: Source) -> Lowered:
     lowered = lower(source.need_program("direct"), source.name)
+    lowered.given_scales += source.given_scales or ()
     if source.resized is None:
         return lowered
     resized = lower(source.resized, source.name)
@@ -40,7 +41,14 @@ def make_graph(name: str, source: Source, progress: Progress | None) -> Lowered:
 
 
 def for_source(names: Sequence[str], asked: str, source: Source) -> Sequence[str]:
-    """The backends to try: none is needed, nor can be chosen, where the source is a graph already."""
+    """The backends to try: none is needed, nor can be chosen, where the source is a graph already.
+
+    A source that is quantized already goes through ``direct`` or not at all: the others make float ops of it.
+    """
+    if source.given_scales is not None:
+        if asked not in ("auto", "direct"):
+            raise BackendError(f"'{source.name}' is quantized already, and backend '{asked}' would lose its scales")
+        return ["direct"]
     if source.ready is None:
         return names
     if asked != "auto":

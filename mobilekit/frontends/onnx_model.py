@@ -19,6 +19,7 @@ from torch.utils import _pytree as pytree
 from mobilekit.errors import CaptureError, InputError, ModelLoadError, first_line
 from mobilekit.frontends.arrays import as_array
 from mobilekit.frontends.direct.capture import capture
+from mobilekit.frontends.onnx_quantized import is_quantized, register_converters, unwrap
 from mobilekit.frontends.onnx_static import make_static
 from mobilekit.frontends.source import Source, TensorSignature
 from mobilekit.results import InputOrigin
@@ -31,10 +32,13 @@ def from_onnx(path: Path, example_inputs: Any = None, name: str | None = None) -
     """
     onnx, onnxruntime = _packages()
     model = _load(onnx, path)
-    _refuse_quantized(model, path)
+    quantized = is_quantized(model)
+    # Refused before anything is run: ONNX Runtime says less of what is wrong.
+    readable, scales = unwrap(model, path) if quantized else (model, ())
     given = _given(example_inputs)
     shapes, origins = _shapes(model, given)
-    _fix_shapes(model, shapes)
+    for each in {id(model): model, id(readable): readable}.values():
+        _fix_shapes(each, shapes)
     session = _session(onnxruntime, model, path)
     signatures = [
         TensorSignature(node.name, shapes[node.name], _dtype(node.type), leaf)
@@ -52,7 +56,7 @@ def from_onnx(path: Path, example_inputs: Any = None, name: str | None = None) -
 
     tensors = [torch.from_numpy(np.array(as_array(value))) for value in example]
     reference(tensors)
-    program, reason = _program(model, tensors)
+    program, reason = _program(readable, tensors)
     out_structure = pytree.tree_flatten(0 if len(out_names) == 1 else [0] * len(out_names))[1]
     return Source(
         name=name or path.stem,
@@ -66,6 +70,7 @@ def from_onnx(path: Path, example_inputs: Any = None, name: str | None = None) -
         no_program=reason,
         onnx=path,
         origins=origins,
+        given_scales=scales if quantized else None,
     )
 
 
@@ -89,16 +94,6 @@ def _load(onnx: Any, path: Path) -> Any:
     except Exception as error:  # protobuf, the checker and missing external data each raise their own
         raise ModelLoadError(f"'{path}' is no usable ONNX model: {first_line(error)}") from error
     return model
-
-
-def _refuse_quantized(model: Any, path: Path) -> None:
-    """Importers make float ops of such nodes, and the scales would be lost without a word."""
-    kinds = sorted({n.op_type for n in model.graph.node if n.op_type in ("QuantizeLinear", "DequantizeLinear")})
-    if kinds:
-        raise ModelLoadError(
-            f"'{path}' is quantized already ({', '.join(kinds)}), and scales of ONNX files cannot be kept: give the "
-            "float model and quantize=, or the program that PyTorch quantized (PT2E), whose scales are kept"
-        )
 
 
 def _given(example_inputs: Any) -> list[Any] | None:
@@ -148,6 +143,9 @@ def _fix_shapes(model: Any, shapes: dict[str, tuple[int, ...]]) -> None:
 def _session(onnxruntime: Any, model: Any, path: Path) -> Any:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    # The reference of a quantized file is what it says: float ops between roundings, not the integer kernels that ONNX
+    # Runtime would put there, whose 16-bit sums saturate on processors without VNNI.
+    options.add_session_config_entry("session.disable_quant_qdq", "1")
     try:
         # Weights in files beside the model are loaded already.
         return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
@@ -177,6 +175,7 @@ def _program(model: Any, example: Sequence[torch.Tensor]) -> tuple[Any, str]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            register_converters()
             known = _with_known_versions(_simplified(model))
             module = make_static(onnx2torch.convert(known).eval(), example)
         return capture(module, tuple(example)).program, ""

@@ -18,6 +18,7 @@ from mobilekit.errors import BackendError, InputError
 from mobilekit.frontends.arrays import as_arrays, dtype_name
 from mobilekit.frontends.direct.capture import capture
 from mobilekit.frontends.direct.dynamic import dynamic_axes
+from mobilekit.graph.ir import Quantization
 from mobilekit.results import InputOrigin
 
 if TYPE_CHECKING:
@@ -73,6 +74,9 @@ class Source:
     """How to compute :attr:`reference` for many calls, where that is not one by one."""
     ready: Lowered | None = field(repr=False, default=None)
     """The graph, where the source is one already (a .tflite file) and no backend has to make it."""
+    given_scales: tuple[Quantization, ...] | None = field(repr=False, default=None)
+    """Not None for a model that was quantized before it came here, which ``direct`` alone keeps as it is: the scales of
+    constants that its program holds as float values."""
     made_by: str = ""
     """Who made :attr:`ready`: "tflite" (the user's file) or "tensorflow"."""
 
@@ -156,7 +160,13 @@ def from_torch(
         resized=resized,
         further_sizes=further,
         origins=captured.origins,
+        given_scales=() if _is_quantized(program) else None,
     )
+
+
+def _is_quantized(program: ExportedProgram) -> bool:
+    """Whether PyTorch quantized the program (PT2E): it holds its scales itself."""
+    return any("quantized_decomposed.quantize" in str(node.target) for node in program.graph.nodes)
 
 
 @contextlib.contextmanager

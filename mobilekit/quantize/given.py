@@ -35,8 +35,10 @@ def has_given_scales(graph: Graph) -> bool:
     return any(op.kind == "QUANTIZE" and op.output.dtype == "int8" for op in graph.ops)
 
 
-def quantize_as_given(graph: Graph, scales: Sequence[NDArray[np.float32]]) -> QuantizeResult:
-    """Make integer ops of what stands between DEQUANTIZE and QUANTIZE. ``scales``: those of the constants.
+def quantize_as_given(graph: Graph, scales: Sequence[Quantization]) -> QuantizeResult:
+    """Make integer ops of what stands between DEQUANTIZE and QUANTIZE. ``scales``: those of the constants, in int8.
+
+    A constant is known by its values, which are its scale times integers: passes have moved its axes since.
 
     The graph's edges stay float32, as the model has them. The input graph is not changed.
     """
@@ -44,7 +46,7 @@ def quantize_as_given(graph: Graph, scales: Sequence[NDArray[np.float32]]) -> Qu
 
 
 class _Importer:
-    def __init__(self, graph: Graph, scales: list[NDArray[np.float32]]) -> None:
+    def __init__(self, graph: Graph, scales: list[Quantization]) -> None:
         self.graph, self.scales = graph, scales
         self.readers = graph.consumers()
         self.scale: dict[Tensor, Quantization] = {}
@@ -53,6 +55,8 @@ class _Importer:
         self.plans: dict[Op, OpPlan] = {}
         self.weights: dict[Tensor, Quantization] = {}
         self.notes: list[str] = []
+        self.rounded: list[str] = []
+        """Ops whose biases are no multiples of the scale that TFLite gives them."""
 
     def asked(self, tensor: Tensor) -> Quantization | None:
         """The one scale that every reader of ``tensor`` quantizes it by; None if one reads the real value."""
@@ -66,6 +70,7 @@ class _Importer:
     def run(self) -> QuantizeResult:
         for op in self.graph.ops:
             self.add(replace(op, inputs=[self.renamed.get(t, t) if t is not None else None for t in op.inputs]), op)
+        self.note_biases()
         outputs = [self.renamed.get(t, t) for t in self.graph.outputs]
         signatures = [
             Signature(s.key, s.inputs, tuple((n, self.renamed.get(t, t)) for n, t in s.outputs))
@@ -178,9 +183,10 @@ class _Importer:
     def _of_constant(self, tensor: Tensor) -> Quantization:
         """The scale of a constant that is read as an activation: its own, or one for its range."""
         assert tensor.data is not None
-        for scale in self.scales:
-            if scale.size == 1 and _is_whole(tensor.data, scale.astype(np.float64)):
-                return Quantization.per_tensor(float(scale[0]))
+        single = [scale for scale in self.scales if not scale.is_per_axis]
+        found = _fitting([(scale, tensor.data / scale.scale.astype(np.float64) + scale.zero_point) for scale in single])
+        if found is not None:
+            return found
         if np.unique(tensor.data).size > 1:
             self.notes.append(f"the constant '{tensor.name}' has no scale in the model: it is rounded to 8 bits")
         low, high = float(tensor.data.min()), float(tensor.data.max())
@@ -194,21 +200,49 @@ class _Importer:
         channels = weight.shape[rule.weights.axis]
         shape = [1] * weight.rank
         shape[rule.weights.axis] = -1
-        for scale in self.scales:
-            if scale.size in (1, channels) and _is_whole(weight.data, scale.astype(np.float64).reshape(shape)):
-                full = np.broadcast_to(scale.reshape(-1), (channels,)).astype(np.float32)
-                self.weights[weight] = Quantization(full, np.zeros(channels, np.int64), rule.weights.axis)
-                least = int(np.rint(weight.data / scale.reshape(shape)).min())
-                if least < -127:
-                    self.notes.append(f"weights of '{op.name}' hold -128, which TFLite leaves out: stored as -127")
-                return
-        self.notes.append(f"weights of '{op.name}' have no symmetric scale in the model: they are rounded anew")
+        symmetric = [q for q in self.scales if q.scale.size in (1, channels) and not q.zero_point.any()]
+        found = _fitting([(q, weight.data / q.scale.astype(np.float64).reshape(shape)) for q in symmetric])
+        if found is None:
+            self.notes.append(f"weights of '{op.name}' have no symmetric scale in the model: they are rounded anew")
+            return
+        full = np.broadcast_to(found.scale, (channels,)).astype(np.float32)
+        self.weights[weight] = Quantization(full, np.zeros(channels, np.int64), rule.weights.axis)
+        if int(np.rint(weight.data / full.reshape(shape)).min()) < -127:
+            self.notes.append(f"weights of '{op.name}' hold -128, which TFLite leaves out: stored as -127")
+        data = next(tensor for _, tensor in activation_inputs(op, rule))
+        step = float(self.scale[data].scale[0]) * full.astype(np.float64)
+        bias = op.inputs[rule.weights.bias] if rule.weights.bias < len(op.inputs) else None
+        if bias is not None and bias.data is not None and not _is_multiple(bias.data.reshape(-1), step):
+            self.rounded.append(op.name)
+
+    def note_biases(self) -> None:
+        if self.rounded:
+            self.notes.append(
+                f"biases of {len(self.rounded)} of {len(self.weights)} layers are rounded, by half a step at most, to "
+                f"TFLite's int32 at the scale input times weight ('{self.rounded[0]}' first)"
+            )
 
 
-def _is_whole(values: NDArray[np.float32], scale: NDArray[np.float64]) -> bool:
-    """Whether the values are the scale times integers of 8 bits."""
-    steps = values.astype(np.float64) / scale
-    return bool(np.abs(steps).max(initial=0.0) < 128.5 and np.abs(steps - np.rint(steps)).max(initial=0.0) < _WHOLE)
+def _fitting(
+    candidates: Sequence[tuple[Quantization, NDArray[np.float64]]], low: int = -128, high: int = 127
+) -> Quantization | None:
+    """The scale under which the values, given with it as they would be stored, are integers of 8 bits.
+
+    The nearest of several: scales of two tensors may be so close that the values fit both.
+    """
+    best, least = None, _WHOLE
+    for quantization, stored in candidates:
+        whole = np.rint(stored)
+        off = float(np.abs(stored - whole).max(initial=0.0))
+        if off < least and whole.min(initial=0.0) >= low and whole.max(initial=0.0) <= high:
+            best, least = quantization, off
+    return best
+
+
+def _is_multiple(bias: NDArray[np.float32], step: NDArray[np.float64]) -> bool:
+    """Whether a bias is integers times ``step``, up to float32: the value and the step are rounded to 24 bits each."""
+    steps = bias.astype(np.float64) / step
+    return bool((np.abs(steps - np.rint(steps)) <= _WHOLE + np.abs(steps) * 2.0**-22).all())
 
 
 def _is_stored(tensor: Tensor) -> bool:

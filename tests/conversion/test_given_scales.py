@@ -76,5 +76,5 @@ def test_what_has_no_scale_stays_in_float_and_is_listed() -> None:
 
 
 def test_a_recipe_on_top_is_refused() -> None:
-    with pytest.raises(InputError, match="was quantized in training and holds its own scales: leave quantize= out"):
+    with pytest.raises(InputError, match="is quantized already and holds its own scales: leave quantize= out"):
         mobilekit.convert(quantized(Net()), quantize="int8", calibration=images(2))

@@ -163,20 +163,3 @@ def test_an_unknown_opset_is_named(tmp_path: Path) -> None:
     onnx.save(from_tensorflow(99), str(path))
     with pytest.raises(ModelLoadError, match=r"(?i)opset.*99|99.*opset"):
         mobilekit.convert(path)
-
-
-def test_a_quantized_file_is_refused(tmp_path: Path) -> None:
-    node, value = onnx.helper.make_node, onnx.helper.make_tensor_value_info
-    constants = [
-        onnx.numpy_helper.from_array(np.array(0.1, np.float32), "scale"),
-        onnx.numpy_helper.from_array(np.array(3, np.uint8), "zero"),
-    ]
-    nodes = [
-        node("QuantizeLinear", ["x", "scale", "zero"], ["q"]),
-        node("DequantizeLinear", ["q", "scale", "zero"], ["y"]),
-    ]
-    graph = onnx.helper.make_graph(nodes, "g", [value("x", 1, [1, 4])], [value("y", 1, [1, 4])], constants)
-    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9)
-    onnx.save(model, str(tmp_path / "qdq.onnx"))
-    with pytest.raises(ModelLoadError, match=r"is quantized already \(DequantizeLinear, QuantizeLinear\), and scales"):
-        mobilekit.convert(tmp_path / "qdq.onnx")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mobilekit.frontends.direct.registry import UnsupportedError
 from mobilekit.frontends.direct.values import Order, Value, channels_last_order, identity_order, moves_only_ones
-from mobilekit.graph.ir import Graph, Op, Tensor
+from mobilekit.graph.ir import Graph, Op, Quantization, Tensor
 from mobilekit.source import SourceLocation
 
 _INT32 = np.iinfo(np.int32)
@@ -29,7 +29,7 @@ class Builder:
         """PyTorch's first operand of that op, likewise; its strides say how PyTorch lays it out."""
         self.narrowed: list[str] = []
         """Values that are int64 in PyTorch and int32 in the file."""
-        self.given_scales: list[NDArray[np.float32]] = []
+        self.given_scales: list[Quantization] = []
         """Symmetric scales that the model itself gives its constants."""
         self._names: dict[str, int] = {}
         self._reordered: dict[tuple[Tensor, Order, Order], Value] = {}

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind, OutputKind
 from torch.export.graph_signature import InputSpec as InputSpecification
@@ -26,7 +25,7 @@ from mobilekit.frontends.direct.ops.cast import cast
 from mobilekit.frontends.direct.registry import Lowering, UnsupportedError, lowerings
 from mobilekit.frontends.direct.suggestions import suggestion_for
 from mobilekit.frontends.direct.values import Order, Value, channels_last_order, identity_order
-from mobilekit.graph.ir import Graph, Signature, Tensor
+from mobilekit.graph.ir import Graph, Quantization, Signature, Tensor
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ class Lowered:
     outputs: list[OutputSpec]
     narrowed: list[str]
     unsupported: list[UnsupportedOp] = field(default_factory=list)
-    given_scales: list[NDArray[np.float32]] = field(default_factory=list)
+    given_scales: list[Quantization] = field(default_factory=list)
     """Scales of constants in a model that was quantized in training."""
     states: list[StateSpec] = field(default_factory=list)
     """Behind the inputs and outputs of the graph that the user knows of."""

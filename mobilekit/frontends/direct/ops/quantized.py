@@ -6,6 +6,7 @@ here and now. ``quantize/given.py`` makes integer ops of what stands between the
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -67,12 +68,11 @@ def lower_dequantize_per_channel(
 
 
 def _constant(b: Builder, x: Value, scale: Any, zero: Any, axis: int | None) -> Value:
-    """The real values; a symmetric scale is remembered for whoever stores them as integers again."""
+    """The real values; the scale is remembered, as int8 has it, for whoever stores them as integers again."""
     assert x.tensor.data is not None
     quantization = Quantization(np.asarray(scale, np.float32), np.asarray(zero, np.int64), x.axis(axis or 0))
     real = quantization.dequantize(x.tensor.data).astype(np.float32)
-    shift = _SHIFT.get(x.dtype, 0)
-    if not np.any(quantization.zero_point - shift):
-        b.given_scales.append(np.asarray(quantization.scale))
+    if x.dtype in _SHIFT:
+        b.given_scales.append(replace(quantization, zero_point=quantization.zero_point - _SHIFT[x.dtype]))
     label = b.unique_name(x.tensor.name + "_real")
     return Value(Tensor(label, x.tensor.shape, "float32", real), x.order, "float32")
