@@ -13,8 +13,9 @@ from mobilekit.graph.ir import Graph, Tensor
 from mobilekit.quantize.calibrate import CHANNEL_SAMPLES, Calibration, Progress, Sample, calibrate
 from mobilekit.quantize.channels import ChannelStatistics, observe_channels
 from mobilekit.quantize.equalize import Equalized, equalize
+from mobilekit.quantize.fixed import lost_on_fixed_scales
 from mobilekit.quantize.fuse import fuse_hard_swish
-from mobilekit.quantize.measure import output_sqnr_db
+from mobilekit.quantize.measure import output_sqnrs_db
 from mobilekit.quantize.observers import Range
 from mobilekit.quantize.plan import Plan, RangeOf, plan_ops
 from mobilekit.quantize.prepare import prepare
@@ -169,12 +170,13 @@ def _choose(
     plain = equalized if recipe.equalize == "on" and equalized.factors else Equalized(graph)
     try_equalized = recipe.equalize == "auto" and bool(equalized.factors)
     alone = len(observers) == 1 and not try_equalized
+    kept = lost_on_fixed_scales(graph, recipe, calibration)
 
     def candidate(variant: Equalized, observer: str) -> _Candidate:
         means = _means(channels, variant) if recipe.bias_correction else None
-        rewritten = rewrite(variant.graph, recipe, _ranges(variant, recipe, calibration, observer), means)
-        sqnr = 0.0 if alone else output_sqnr_db(rewritten.graph, calibration)
-        return _Candidate(sqnr, observer, variant, rewritten)
+        rewritten = rewrite(variant.graph, recipe, _ranges(variant, recipe, calibration, observer), means, kept)
+        figures = ([] if alone else output_sqnrs_db(rewritten.graph, calibration)) or [0.0]
+        return _Candidate(float(np.mean(figures)), min(figures), observer, variant, rewritten)
 
     tried = [candidate(plain, observer) for observer in observers]
     best = max(tried, key=lambda c: c.sqnr_db)
@@ -187,8 +189,8 @@ def _choose(
         figures = ", ".join(f"{c.label} {c.sqnr_db:.1f} dB" for c in tried)
         count = len(calibration.kept_inputs)
         notes = (f"ranges by {best.label}: chosen by SQNR at the outputs on {count} calibration samples ({figures})",)
-        if recipe.precision == "int8" and best.sqnr_db < _NOISY_DB:
-            notes += (_noisy(graph, recipe, calibration, channels, best.sqnr_db),)
+        if recipe.precision == "int8" and best.worst_db < _NOISY_DB:
+            notes += (_noisy(graph, recipe, calibration, channels, best.worst_db),)
     return _Choice(best.rewritten, best.observer, best.variant, notes)
 
 
@@ -204,18 +206,21 @@ def _noisy(
     plain = Equalized(graph)
     means = _means(channels, plain) if recipe.bias_correction else None
     rewritten = rewrite(graph, finer, _ranges(plain, finer, calibration, "min_max"), means)
-    finer_db = output_sqnr_db(rewritten.graph, calibration)
+    finer_db = min(output_sqnrs_db(rewritten.graph, calibration), default=0.0)
     helps = finer_db > sqnr_db + _WORTH_EQUALIZING_DB
     advice = "quantize='int16x8' is the recipe that would help, and " if helps else ""
     return (
-        f"int8 is coarse for this model: {sqnr_db:.1f} dB at the outputs, where 16-bit activations keep {finer_db:.1f} "
-        f"dB. Check the task's own metric; {advice}Auto finds the few ops that need more than int8"
+        f"int8 is coarse for this model: {sqnr_db:.1f} dB at the worst output, where 16-bit activations keep "
+        f"{finer_db:.1f} dB. Check the task's own metric; {advice}Auto finds the few ops that need more than int8"
     )
 
 
 @dataclass(frozen=True)
 class _Candidate:
     sqnr_db: float
+    """Mean over the outputs: what candidates are compared by."""
+    worst_db: float
+    """At the worst output: one that is lost is not made good by the others."""
     observer: str
     variant: Equalized
     rewritten: Rewritten

@@ -13,8 +13,8 @@ from mobilekit.quantize.calibrate import Calibration
 from mobilekit.runtime import Interpreter
 
 
-def output_sqnr_db(graph: Graph, calibration: Calibration) -> float:
-    """SQNR of ``graph`` against the float outputs kept in calibration: the mean over real-valued outputs, in dB.
+def output_sqnrs_db(graph: Graph, calibration: Calibration) -> list[float]:
+    """SQNR of ``graph`` against the float outputs kept in calibration at each real-valued output, in dB.
 
     Per output: 10 log10(sum ref^2 / sum (ref - got)^2) over all kept samples, in float64; capped at 200 so that an
     exact output does not hide the others. Outputs that are no real numbers (indices) do not count.
@@ -34,8 +34,7 @@ def output_sqnr_db(graph: Graph, calibration: Calibration) -> float:
             reference64 = np.clip(wanted.astype(np.float64), -1e30, 1e30)
             signal[number] = signal.get(number, 0.0) + float(np.sum(reference64**2))
             noise[number] = noise.get(number, 0.0) + float(np.sum((real - reference64) ** 2))
-    figures = [sqnr_db(signal[n], noise[n]) for n in signal]
-    return float(np.mean(np.minimum(figures, 200.0))) if figures else 0.0
+    return [min(sqnr_db(signal[n], noise[n]), 200.0) for n in signal]
 
 
 def to_stored(tensor: Tensor, array: NDArray[Any]) -> NDArray[Any]:

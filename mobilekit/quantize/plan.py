@@ -7,7 +7,7 @@ fixed scales make impossible, is cut and a requantizing QUANTIZE will stand on t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from mobilekit.graph.ir import Graph, Op, Quantization, Tensor
@@ -23,6 +23,8 @@ _FIXED_SLACK = 1.01
 
 RangeOf = Callable[[Tensor, str], Range]
 """(tensor, dtype) -> the range chosen for it."""
+Kept = Mapping[str, str]
+"""Name of an op that is to stay in float although integers could do it -> the reason."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,12 @@ class OpPlan:
     reason: str = ""
     """Why it stays in float; empty for integer ops."""
     rule: OpRule | None = None
+
+    @property
+    def fixed(self) -> Quantization | None:
+        """The scale of the outputs where the kernel has one built in."""
+        built_in = None if self.rule is None else self.rule.fixed.get(self.domain)
+        return None if built_in is None else Quantization.per_tensor(*built_in)
 
 
 @dataclass(frozen=True)
@@ -54,9 +62,13 @@ class Plan:
     """(position of the op, position of the input)."""
 
 
-def plan_ops(graph: Graph, recipe: Recipe) -> dict[Op, OpPlan]:
+def plan_ops(graph: Graph, recipe: Recipe, kept: Kept | None = None) -> dict[Op, OpPlan]:
     """Each op in integers if the recipe wants it, LiteRT has a kernel and it fits; else float, with a reason."""
-    return {op: _plan_op(op, recipe) for op in graph.ops}
+    plans = {op: _plan_op(op, recipe) for op in graph.ops}
+    for op, plan in plans.items():
+        if kept is not None and op.name in kept and plan.domain == "int8":
+            plans[op] = OpPlan("float32", kept[op.name], plan.rule)
+    return plans
 
 
 def _plan_op(op: Op, recipe: Recipe) -> OpPlan:
@@ -83,9 +95,9 @@ def activation_inputs(op: Op, rule: OpRule) -> Iterator[tuple[int, Tensor]]:
             yield position, tensor
 
 
-def make_plan(graph: Graph, recipe: Recipe, range_of: RangeOf) -> Plan:
+def make_plan(graph: Graph, recipe: Recipe, range_of: RangeOf, kept: Kept | None = None) -> Plan:
     """Plan the ops, tie the values, and give each class its scale."""
-    ops = plan_ops(graph, recipe)
+    ops = plan_ops(graph, recipe, kept)
     classes = _Classes(graph, ops, recipe, range_of)
     for number, op in enumerate(graph.ops):
         classes.add_op(number, op)
@@ -128,9 +140,9 @@ class _Classes:
         outputs = [Value(tensor, dtype) for tensor in op.outputs if tensor.dtype == "float32"]
         for value in (*(v for _, v in inputs), *outputs):
             self._get(value)
-        if dtype in rule.fixed:
+        if plan.fixed is not None:
             for value in outputs:
-                self._get(value).fixed = Quantization.per_tensor(*rule.fixed[dtype])
+                self._get(value).fixed = plan.fixed
         elif rule.sharing == "output_takes_input":
             for output in outputs:
                 self._unite(inputs[0][1], output, inner=output)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from mobilekit.graph.ir import Graph, Op, Quantization, Signature, Tensor
 from mobilekit.quantize.bias import Array
-from mobilekit.quantize.plan import OpPlan, Plan, RangeOf, Value, activation_inputs, make_plan
+from mobilekit.quantize.plan import Kept, OpPlan, Plan, RangeOf, Value, activation_inputs, make_plan
 from mobilekit.quantize.recipe import ACTIVATION_DTYPE, Recipe
 from mobilekit.quantize.weights import half_weight, hybrid_weight, integer_constants
 from mobilekit.results.conversion import FloatIsland
@@ -42,12 +42,19 @@ class Rewritten:
     """Name of a float graph's tensor -> name of the tensor of the quantized graph that holds its values."""
 
 
-def rewrite(graph: Graph, recipe: Recipe, range_of: RangeOf, means: Mapping[str, Array] | None = None) -> Rewritten:
+def rewrite(
+    graph: Graph,
+    recipe: Recipe,
+    range_of: RangeOf,
+    means: Mapping[str, Array] | None = None,
+    kept: Kept | None = None,
+) -> Rewritten:
     """Quantize ``graph`` by ``recipe`` with the given ranges. What integers cannot do becomes an island.
 
     ``means``: mean of each channel by tensor name, for bias correction; None leaves the biases as they are.
+    ``kept``: ops that stay in float although they have an integer kernel, with the reason.
     """
-    plan = make_plan(graph, recipe, range_of)
+    plan = make_plan(graph, recipe, range_of, kept)
     return _Writer(graph, recipe, plan, means or {}).run()
 
 
