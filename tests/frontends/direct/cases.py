@@ -117,8 +117,9 @@ _case("leaky_relu", lambda d: (d.floats(), d.one(0.0, 0.01, 1.5, -0.5)))
 _case("softplus", lambda d: (d.floats(low=-30, high=30), d.one(1, 2.5), d.one(20, 3)))
 _case("threshold", lambda d: (d.floats(), d.one(0.1, -1), d.one(0, 3.5)))
 _case("rrelu", lambda d: (d.floats(), 0.1, 0.3, False))
-_case("clamp clip", lambda d: (d.numbers(), *d.one((0, 3), (None, 1), (0, None), (3, 1))))
-_case("clamp_max clamp_min", lambda d: (d.numbers(), d.one(-2, 0, 3)))
+_case("clamp clip", lambda d: (d.numbers(), *d.one((0, 3), (None, 1), (0, None), (3, 1), (-2, 3), (-999, 999))))
+_case("clamp_max", lambda d: (d.numbers(), d.one(0, 3, 999)))
+_case("clamp_min", lambda d: (d.numbers(), d.one(-999, -2, 0, 3)))
 
 
 def _prelu(d: Drawer) -> tuple[Any, ...]:
@@ -274,16 +275,20 @@ _case(
 _DTYPES = (*FLOATS, *INTEGERS, torch.bool)
 
 
-def _any(d: Drawer) -> Any:
+def _of_any(d: Drawer, shape: list[int]) -> Any:
     """Small numbers that every dtype holds."""
-    return d.given(d.values(d.shape(), d.dtype(*_DTYPES), 0, 5))
+    return d.given(d.values(shape, d.dtype(*_DTYPES), 0, 5))
+
+
+def _any(d: Drawer) -> Any:
+    return _of_any(d, d.shape())
 
 
 _case("to.dtype prims.convert_element_type", lambda d: (_any(d), d.one(*_DTYPES)))
 _case("to.dtype_layout _to_copy", lambda d: (_any(d), {"dtype": d.one(*_DTYPES)}))
 _case("to.device", lambda d: (_any(d), torch.device("cpu"), d.one(*_DTYPES)))
 _case("to.other type_as", lambda d: (_any(d), _any(d)))
-_case("full_like", lambda d: (d.floats(), d.one(2, -1.5)))
+_case("full_like", lambda d: (_any(d), d.one(2, 1)))
 _case("ones_like zeros_like zero", lambda d: (_any(d),))
 _case("fill.Scalar", lambda d: (_any(d), 3))
 _case("fill.Tensor", lambda d: (_any(d), d.floats([])))
@@ -609,7 +614,10 @@ _case("_cdist_forward", lambda d: (*_sets(d), None))
 
 
 def _distinct(d: Drawer, shape: list[int]) -> Any:
-    """Numbers without ties, where PyTorch leaves open which of equals it takes."""
+    """Numbers without ties: topk, kthvalue, median and a sort that is not stable leave open which of equals they take.
+
+    The file takes the first of them, everywhere.
+    """
     count = math.prod(shape)
     order = torch.randperm(count, generator=torch.Generator().manual_seed(d.int(0, 999)))
     return d.given((order.float() - count / 2).reshape(shape))
@@ -801,21 +809,16 @@ _case("diagonal_scatter", _diagonal_scatter)
 
 
 def _bags(d: Drawer) -> tuple[Any, ...]:
-    count, length, mode = d.int(1, 3), d.int(1, 4), d.int(0, 2)
-    last = d.flag()
-    offsets = torch.arange(count + last) * length
-    indices = d.given(d.values([count * length], torch.int64, 0, 5))
-    return (
-        d.weight(6, d.int(1, 4)),
-        indices,
-        Fixed(offsets),
-        False,
-        mode,
-        False,
-        None,
-        last,
-        d.one(None, 2) if mode < 2 else None,
-    )
+    """Bags of equal and of other lengths, empty ones among them (not all), padding in some."""
+    lengths = [d.int(1, 4), *[d.int(0, 4) for _ in range(d.int(0, 2))]]
+    lengths = d.one(lengths, [lengths[0]] * len(lengths))
+    mode, last = d.int(0, 2), d.flag()
+    offsets = torch.tensor([0, *lengths]).cumsum(0)[: None if last else -1]
+    indices = d.given(d.values([sum(lengths)], torch.int64, 0, 5))
+    table = d.weight(6, d.int(1, 4))
+    table = Fixed(table.tensor.to(d.dtype(*FLOATS)))
+    weights = d.maybe(lambda: d.floats([sum(lengths)], dtypes=[table.tensor.dtype])) if mode == 0 else None
+    return table, indices, Fixed(offsets), False, mode, False, weights, last, d.one(None, 2)
 
 
 _case("embedding", lambda d: (d.weight(6, d.int(1, 4)), d.given(d.values(d.shape(0, 3), torch.int64, 0, 5))))
@@ -875,9 +878,10 @@ def _vectors(d: Drawer) -> tuple[Any, ...]:
 def _attention(d: Drawer) -> tuple[Any, ...]:
     lead, heads, groups = d.shape(1, 1, (1, 2)), d.int(1, 2), d.int(1, 2)
     rows, columns, width = d.int(1, 4), d.int(1, 4), d.int(1, 4)
-    query = d.floats([*lead, heads * groups, rows, width])
-    key, value = (d.floats([*lead, heads, columns, width]) for _ in range(2))
-    masks = [None, d.floats([rows, columns]), Fixed(torch.ones(rows, columns, dtype=torch.bool).tril())]
+    half = d.dtype(*FLOATS)
+    query = d.floats([*lead, heads * groups, rows, width], dtypes=[half])
+    key, value = (d.floats([*lead, heads, columns, width], dtypes=[half]) for _ in range(2))
+    masks = [None, d.floats([rows, columns], dtypes=[half]), Fixed(torch.ones(rows, columns, dtype=torch.bool).tril())]
     causal = d.flag()
     mask = None if causal else d.one(*masks)
     return query, key, value, mask, 0.0, causal, {"scale": d.one(None, 0.3), "enable_gqa": groups > 1}
@@ -1070,12 +1074,12 @@ def _shuffled(d: Drawer) -> tuple[Any, ...]:
 
 def _pixel_shuffle(d: Drawer) -> tuple[Any, ...]:
     factor = d.int(1, 3)
-    return d.floats([*d.shape(0, 1), d.int(1, 3) * factor**2, d.int(1, 3), d.int(1, 3)]), factor
+    return _of_any(d, [*d.shape(0, 1), d.int(1, 3) * factor**2, d.int(1, 3), d.int(1, 3)]), factor
 
 
 def _pixel_unshuffle(d: Drawer) -> tuple[Any, ...]:
     factor = d.int(1, 3)
-    return d.floats([*d.shape(0, 1), d.int(1, 3), factor * d.int(1, 3), factor * d.int(1, 2)]), factor
+    return _of_any(d, [*d.shape(0, 1), d.int(1, 3), factor * d.int(1, 3), factor * d.int(1, 2)]), factor
 
 
 _case("grid_sampler", _sampled)

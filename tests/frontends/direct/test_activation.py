@@ -92,7 +92,7 @@ FUNCTIONS: list[Callable[[torch.Tensor], Any]] = [
     lambda x: x.clamp(max=0.25),
     lambda x: x.clamp(1.0, -1.0),
     lambda x: torch.clip(x, 0, 1),
-    lambda x: F.relu(x, inplace=True),
+    lambda x: F.relu(x * 1, inplace=True),
     lambda x: F.elu(x * 1, 1.0, True),
     lambda x: F.softmax(x, 1, dtype=torch.float32),
     lambda x: F.prelu(x, x.mean((0, 2)).abs()),
@@ -108,6 +108,14 @@ def test_function(index: int) -> None:
 def test_clamp_and_relu_of_integers(dtype: torch.dtype) -> None:
     x = integers(3, 4, low=-9, high=9, dtype=dtype)
     check_lowering(lambda x: (x.clamp(-3, 4), F.relu(x), x.clamp(min=0.5)), x)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int64], ids=str)
+def test_clamp_to_bounds_that_the_dtype_does_not_hold(dtype: torch.dtype) -> None:
+    """A bound must not wrap around: -3 would be 253 in uint8."""
+    far = 2**40 if dtype == torch.int64 else 99_999
+    x = integers(9, low=0, high=120, dtype=dtype)
+    check_lowering(lambda x: (x.clamp(-3, 4), x.clamp(min=-far), x.clamp(max=far), x.clamp(-far, far)), x)
 
 
 def test_softmax_of_a_number_and_a_vector() -> None:

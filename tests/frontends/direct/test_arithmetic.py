@@ -156,10 +156,27 @@ def test_alpha_and_fused_forms() -> None:
             torch.lerp(x, y, torch.sigmoid(x)),
             torch.ldexp(x, torch.tensor(3)),
             torch.xlogy(x, y.abs()),
-            torch.float_power(x.abs(), 2.5),
+            torch.float_power(x.abs(), 2.5).float(),
         ),
         random(2, 3),
         random(2, 3, seed=1),
+        delegate="both",
+    )
+
+
+@pytest.mark.parametrize("delegate", ["reference", "xnnpack"])
+def test_hypot_of_any_size(delegate: str) -> None:
+    """No square of a leg overflows or vanishes, and NaN stays NaN. Small results are scaled up to be seen."""
+    for legs in ([3e38, 1e38], [2e20, -2e20], [3.0, 4.0], [1e-30, 1e-30], [0.0, 0.0], [math.nan, 1.0], [1.0, math.nan]):
+        scale = 1 / max(max(map(abs, legs)), 1e-38) if legs[0] < 1 and legs[0] else 1.0
+        check_lowering(lambda x, s=scale: torch.hypot(x[0], x[1]) * s, torch.tensor(legs), delegate=delegate)
+
+
+def test_fmax_and_fmin_leave_nan_out() -> None:
+    check_lowering(
+        lambda x, y: (torch.fmax(x, y), torch.fmin(x, y)),
+        torch.tensor([1.0, math.nan, 3.0, math.nan]),
+        torch.tensor([math.nan, 1.0, 2.0, math.nan]),
         delegate="both",
     )
 

@@ -26,6 +26,12 @@ def test_options(options: dict[str, Any], delegate: str) -> None:
     check_lowering(attend(**options), *qkv(), delegate=delegate)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_halves_causal(dtype: torch.dtype) -> None:
+    """PyTorch rounds scores, shares and result to 8 bits in bfloat16, the file only its inputs."""
+    check_lowering(attend(is_causal=True), *(x.to(dtype) for x in qkv()), tolerance=2.0**-6)
+
+
 @pytest.mark.parametrize("shape", [(5, 4), (3, 5, 4), (2, 1, 3, 5, 4)])
 def test_ranks(shape: tuple[int, ...]) -> None:
     check_lowering(attend(), random(*shape), random(*shape, seed=1), random(*shape, seed=2))

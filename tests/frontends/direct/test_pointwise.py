@@ -63,6 +63,13 @@ def test_erf_at_its_ends() -> None:
     check_lowering(lambda x: (torch.erf(x), torch.erfc(x)), ends, delegate="both")
 
 
+def test_area_functions_of_large_numbers() -> None:
+    """Their squares do not fit float32."""
+    check_lowering(
+        lambda x: (x.asinh(), (-x).asinh(), x.acosh()), torch.tensor([1.0, 4096.0, 2e9, 1e30]), delegate="both"
+    )
+
+
 def test_numbers_that_are_none() -> None:
     strange = torch.tensor([math.nan, math.inf, -math.inf, 1.0, 0.0])
     check_lowering(

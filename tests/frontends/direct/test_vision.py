@@ -22,6 +22,12 @@ def test_pixel_shuffle(factor: int, channels: int) -> None:
     check_lowering(nn.PixelUnshuffle(factor), random(2, channels, 2 * factor, 3 * factor))
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.int64, torch.int16, torch.uint8, torch.bool], ids=str)
+def test_pixel_shuffle_of_any_dtype(dtype: torch.dtype) -> None:
+    x = (random(1, 8, 4, 2, low=0) * 50).to(dtype)
+    check_lowering(lambda x: (F.pixel_shuffle(x, 2), F.pixel_unshuffle(x, 2)), x)
+
+
 def test_pixel_shuffle_with_more_leading_axes() -> None:
     check_lowering(nn.PixelShuffle(2), random(2, 3, 8, 4, 5))
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mobilekit.frontends.direct.builder import Builder
-from mobilekit.frontends.direct.dtypes import is_float, promote
+from mobilekit.frontends.direct.dtypes import is_float, promote, stored
 from mobilekit.frontends.direct.ops.arithmetic import as_value, binary, select, unary_like
 from mobilekit.frontends.direct.ops.cast import to_requested
 from mobilekit.frontends.direct.ops.shape import reshape_value
@@ -71,8 +71,16 @@ def clamp(b: Builder, x: Value, low: float | None, high: float | None) -> Value:
     # PyTorch applies the upper bound last: it wins where low > high.
     for bound, kind in ((low, "MAXIMUM"), (high, "MINIMUM")):
         if bound is not None:
-            out = binary(b, kind, out, bound)
+            out = binary(b, kind, out, _representable(bound, out.dtype))
     return out
+
+
+def _representable(bound: float, dtype: str) -> float:
+    """A bound outside an integer dtype would wrap around in it; its nearest end limits just as much."""
+    if is_float(dtype) or dtype == "bool":
+        return bound
+    ends = np.iinfo(stored(dtype))
+    return min(max(bound, int(ends.min)), int(ends.max))
 
 
 @lowers("aten.leaky_relu.default")

@@ -18,6 +18,7 @@ from mobilekit.graph.ir import Tensor
 _FUSABLE = frozenset({"ADD", "SUB", "MUL", "DIV"})
 # PyTorch's arithmetic on bool is logic.
 _ON_BOOL = {"ADD": "LOGICAL_OR", "MUL": "LOGICAL_AND", "MAXIMUM": "LOGICAL_OR", "MINIMUM": "LOGICAL_AND"}
+_FLOAT32 = np.finfo(np.float32)
 _COMPARES = frozenset({"EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL"})
 
 
@@ -154,14 +155,34 @@ def _magnitude(b: Builder, x: Value) -> Value:
     return unary_like(b, "ABS", x)
 
 
-@lowers("aten.maximum.default", "aten.max.other", "aten.fmax.default")
+@lowers("aten.maximum.default", "aten.max.other")
 def lower_maximum(b: Builder, x: Value, y: Value) -> Value:
     return binary(b, "MAXIMUM", x, y)
 
 
-@lowers("aten.minimum.default", "aten.min.other", "aten.fmin.default")
+@lowers("aten.minimum.default", "aten.min.other")
 def lower_minimum(b: Builder, x: Value, y: Value) -> Value:
     return binary(b, "MINIMUM", x, y)
+
+
+@lowers("aten.fmax.default")
+def lower_fmax(b: Builder, x: Value, y: Value) -> Value:
+    return _of_numbers(b, "MAXIMUM", x, y)
+
+
+@lowers("aten.fmin.default")
+def lower_fmin(b: Builder, x: Value, y: Value) -> Value:
+    return _of_numbers(b, "MINIMUM", x, y)
+
+
+def _of_numbers(b: Builder, kind: str, x: Value, y: Value) -> Value:
+    """Where one operand is NaN, the other: all that sets fmax apart from maximum."""
+    left, right = operands(b, x, y)
+    if not is_float(left.dtype):
+        return binary(b, kind, left, right)
+    first = select(b, binary(b, "NOT_EQUAL", left, left, "bool"), right, left)
+    second = select(b, binary(b, "NOT_EQUAL", right, right, "bool"), left, right)
+    return binary(b, kind, first, second)
 
 
 @lowers("aten.pow.Tensor_Scalar")
@@ -265,8 +286,12 @@ def lower_lerp(b: Builder, start: Value, end: Value, weight: Any) -> Value:
 
 @lowers("aten.hypot.default")
 def lower_hypot(b: Builder, x: Value, y: Value) -> Value:
+    """Both legs over the longer one, so that no square overflows or vanishes; that one kept finite and above zero."""
     left, right = operands(b, x, y)
-    return unary_like(b, "SQRT", binary(b, "ADD", unary_like(b, "SQUARE", left), unary_like(b, "SQUARE", right)))
+    longer = binary(b, "MAXIMUM", unary_like(b, "ABS", left), unary_like(b, "ABS", right))
+    scale = binary(b, "MINIMUM", binary(b, "MAXIMUM", longer, float(_FLOAT32.tiny)), float(_FLOAT32.max))
+    squares = [unary_like(b, "SQUARE", binary(b, "DIV", leg, scale)) for leg in (left, right)]
+    return binary(b, "MUL", scale, unary_like(b, "SQRT", binary(b, "ADD", *squares)))
 
 
 @lowers("aten.copysign.Tensor", "aten.copysign.Scalar")

@@ -66,7 +66,8 @@ def _causal(b: Builder, scores: Value) -> Value:
     """Position l sees keys 0 to l: no row is ever masked whole."""
     length, keys = scores.shape[-2:]
     seen = np.tril(np.ones((length, keys), bool))
-    return binary(b, "ADD", scores, b.constant_value(np.where(seen, 0, _MASKED).astype(np.float32)))
+    added = np.where(seen, 0, _MASKED).astype(np.float32)
+    return binary(b, "ADD", scores, b.constant_value(added, dtype=scores.dtype))
 
 
 def _masked_softmax(b: Builder, scores: Value, mask: Value) -> Value:

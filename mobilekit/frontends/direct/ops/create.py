@@ -17,7 +17,9 @@ from mobilekit.frontends.direct.values import Value, identity_order
 def filled(b: Builder, number: Any) -> Value:
     """A constant of the shape and dtype that PyTorch gives here."""
     dtype = name_of(b.expected.dtype)
-    return b.constant_value(np.full(tuple(b.expected.shape), number, stored(dtype)), dtype=dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        one = np.array(number).astype(stored(dtype))  # an integer that does not fit wraps, as it does in PyTorch
+    return b.constant_value(np.full(tuple(b.expected.shape), one), dtype=dtype)
 
 
 @lowers("aten.zeros_like.default", "aten.new_zeros.default", "aten.empty_like.default", "aten.new_empty.default")

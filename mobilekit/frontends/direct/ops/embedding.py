@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mobilekit.frontends.direct.builder import Builder
-from mobilekit.frontends.direct.ops.arithmetic import binary
+from mobilekit.frontends.direct.ops.arithmetic import binary, select
 from mobilekit.frontends.direct.ops.cast import cast
 from mobilekit.frontends.direct.ops.reduce import reduce_value
 from mobilekit.frontends.direct.registry import UnsupportedError, lowers
@@ -42,36 +42,55 @@ def lower_embedding_bag(
     include_last_offset: bool,
     padding_idx: int | None,
 ) -> tuple[Value | None, ...]:
-    """Bags of equal length, as a 2d input has them; the other results serve training only."""
+    """A 2d input has bags of equal length; offsets of any others must be constants. What else it gives is for training.
+
+    Bags of unequal length are read as if all were as long as the longest, and the rest is left out again.
+    """
     starts = offsets.tensor.data
     if starts is None:
         raise UnsupportedError("embedding_bag with offsets computed in forward", "give a 2d input, a bag a row")
     ends = starts[1:] if include_last_offset else np.append(starts[1:], indices.shape[0])
-    starts = starts[:-1] if include_last_offset else starts
-    lengths = set((ends - starts).tolist())
-    if len(lengths) != 1 or starts[0] != 0 or 0 in lengths:
-        raise UnsupportedError("embedding_bag with bags of different lengths", "give a 2d input, a bag a row")
-    table, shape = b.logical(weight), (len(starts), lengths.pop())
-    rows = b.reshape(indices.tensor, shape)
-    vectors = b.value(_rows(b, table, rows))
+    lengths = ends - starts[: len(ends)]
+    shape = (len(lengths), int(lengths.max(initial=0)))
+    if 0 in shape:
+        raise UnsupportedError("embedding_bag of empty bags only")
+    kept: Value | None = None
+    places: Tensor | None = None
+    if (lengths != shape[1]).any() or shape[0] * shape[1] != indices.shape[0]:
+        inside = np.arange(shape[1]) < lengths[:, None]
+        first = starts[: len(ends), None]
+        places = b.constant(np.where(inside, first + np.arange(shape[1]), 0).astype(np.int32))
+        kept = b.constant_value(inside[..., None])
+
+    def in_bags(flat: Value) -> Tensor:
+        if places is None:
+            return b.reshape(flat.tensor, shape)
+        return b.emit("GATHER", [flat.tensor, places], shape, axis=0, batch_dims=0)
+
+    rows = in_bags(indices)
+    vectors = b.value(_rows(b, b.logical(weight), rows), dtype=weight.dtype)
     if per_sample_weights is not None:
-        vectors = binary(b, "MUL", vectors, b.value(b.reshape(per_sample_weights.tensor, (*shape, 1))))
+        vectors = binary(b, "MUL", vectors, b.value(b.reshape(in_bags(per_sample_weights), (*shape, 1))))
     if padding_idx is not None:
-        return _without(b, vectors, rows, int(padding_idx) % weight.shape[0], _MODES[mode]), None, None, None
-    kind = {"sum": "SUM", "mean": "MEAN", "max": "REDUCE_MAX"}[_MODES[mode]]
-    return reduce_value(b, kind, vectors, [1], False), None, None, None
+        column = b.value(b.reshape(rows, (*shape, 1)))
+        real = binary(b, "NOT_EQUAL", column, int(padding_idx) % weight.shape[0], "bool")
+        kept = real if kept is None else binary(b, "MUL", kept, real)
+    return cast(b, _bag(b, vectors, kept, _MODES[mode]), weight.dtype), None, None, None
 
 
-def _without(b: Builder, vectors: Value, rows: Tensor, padding: int, mode: str) -> Value:
-    """Leave the padding's vectors out of sum and mean."""
+def _bag(b: Builder, vectors: Value, kept: Value | None, mode: str) -> Value:
+    """[bags, length, width] -> [bags, width]; a bag of which nothing is kept gives zeros."""
+    if kept is None:
+        return reduce_value(b, {"sum": "SUM", "mean": "MEAN", "max": "REDUCE_MAX"}[mode], vectors, [1], False)
     if mode == "max":
-        raise UnsupportedError("embedding_bag of the maximum with a padding_idx", "give the padding a row of -inf")
-    skipped = binary(b, "NOT_EQUAL", b.value(b.reshape(rows, (*rows.shape, 1))), padding, "bool")
-    kept = cast(b, skipped, "float32")
-    total = reduce_value(b, "SUM", binary(b, "MUL", vectors, kept), [1], False)
+        seen = select(b, kept, vectors, float(np.finfo(np.float32).min), vectors.dtype)
+        largest = reduce_value(b, "REDUCE_MAX", seen, [1], False)
+        return select(b, reduce_value(b, "REDUCE_ANY", kept, [1], False), largest, 0.0, vectors.dtype)
+    share = cast(b, kept, "float32")
+    total = reduce_value(b, "SUM", binary(b, "MUL", vectors, share), [1], False)
     if mode == "sum":
         return total
-    count = reduce_value(b, "SUM", kept, [1], False)
+    count = reduce_value(b, "SUM", share, [1], False)
     return binary(b, "DIV", total, binary(b, "MAXIMUM", count, 1.0))
 
 

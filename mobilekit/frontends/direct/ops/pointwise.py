@@ -85,14 +85,22 @@ def _cosh(b: Builder, x: Value) -> Value:
 def _asinh(b: Builder, x: Value) -> Value:
     """sign(x) log(|x| + sqrt(x^2 + 1)): for negative x the plain formula cancels."""
     size = unary_like(b, "ABS", x)
-    root = unary_like(b, "SQRT", binary(b, "ADD", unary_like(b, "SQUARE", x), 1.0))
-    grown = unary_like(b, "LOG", binary(b, "ADD", size, root))
+    limited, rest = _limited(b, size)
+    root = unary_like(b, "SQRT", binary(b, "ADD", unary_like(b, "SQUARE", limited), 1.0))
+    grown = unary_like(b, "LOG", binary(b, "ADD", size, binary(b, "ADD", root, rest)))
     return select(b, binary(b, "LESS", x, 0.0, "bool"), unary_like(b, "NEG", grown), grown)
 
 
 def _acosh(b: Builder, x: Value) -> Value:
-    inner = binary(b, "MUL", binary(b, "SUB", x, 1.0), binary(b, "ADD", x, 1.0))
-    return unary_like(b, "LOG", binary(b, "ADD", x, unary_like(b, "SQRT", inner)))
+    limited, rest = _limited(b, x)
+    inner = binary(b, "MUL", binary(b, "SUB", limited, 1.0), binary(b, "ADD", limited, 1.0))
+    return unary_like(b, "LOG", binary(b, "ADD", x, binary(b, "ADD", unary_like(b, "SQRT", inner), rest)))
+
+
+def _limited(b: Builder, x: Value) -> tuple[Value, Value]:
+    """x up to 1e9, whose square float32 holds, and what is left; from 2^12 on sqrt(x^2 + 1) is x in float32."""
+    limited = binary(b, "MINIMUM", x, 1e9)
+    return limited, binary(b, "SUB", x, limited)
 
 
 def _atanh(b: Builder, x: Value) -> Value:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from mobilekit.frontends.direct.builder import Builder
+from mobilekit.frontends.direct.ops.cast import convert
 from mobilekit.frontends.direct.ops.conv import convolve
 from mobilekit.frontends.direct.ops.shape import lower_permute, reshape_value
 from mobilekit.frontends.direct.ops.windows import per_axis, with_batch
@@ -32,8 +33,8 @@ def lower_pixel_shuffle(b: Builder, x: Value, factor: int) -> Value:
         kept = channels // factor**2
         exchanged = _take_channels(b, stored, np.arange(channels).reshape(kept, -1).T.reshape(-1))
         shape = (n, height * factor, width * factor, kept)
-        out = b.emit("DEPTH_TO_SPACE", [exchanged], shape, block_size=factor)
-        return Value(out, channels_last_order(4), x.dtype)
+        out = b.emit("DEPTH_TO_SPACE", [_shuffled(b, exchanged)], shape, block_size=factor)
+        return Value(convert(b, out, stored.dtype), channels_last_order(4), x.dtype)
 
     return _over_batches(b, x, batched)
 
@@ -44,11 +45,16 @@ def lower_pixel_unshuffle(b: Builder, x: Value, factor: int) -> Value:
         stored = b.channels_last(image)
         n, height, width, channels = stored.shape
         shape = (n, height // factor, width // factor, channels * factor**2)
-        blocks = b.emit("SPACE_TO_DEPTH", [stored], shape, block_size=factor)
+        blocks = convert(b, b.emit("SPACE_TO_DEPTH", [_shuffled(b, stored)], shape, block_size=factor), stored.dtype)
         places = np.arange(shape[3]).reshape(-1, channels).T.reshape(-1)
         return Value(_take_channels(b, blocks, places), channels_last_order(4), x.dtype)
 
     return _over_batches(b, x, batched)
+
+
+def _shuffled(b: Builder, tensor: Tensor) -> Tensor:
+    """The two ops have kernels for float32, int32 and 8 bits; what is bool or of 16 bits goes through int32."""
+    return convert(b, tensor, "int32") if tensor.dtype in ("bool", "int16") else tensor
 
 
 def _over_batches(b: Builder, x: Value, lowering: Any) -> Value:
