@@ -170,6 +170,9 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "twice.toml").write_text('precision = "int8"\nprecision = "int8"\n')
     (folder / "contradiction.toml").write_text('precision = "int8"\nio_dtype = "int16"\n')
     (folder / "idle.toml").write_text('[[overrides]]\nmodule = "backbone.*"\nprecision = "float32"\n')
+    (folder / "text.npz").write_text("no archive")
+    np.save(folder / "none.npy", np.zeros((0, 3, 16, 16), np.float32))
+    np.savez(folder / "ragged.npz", x=np.zeros((2, 3, 16, 16), np.float32), y=np.zeros((3, 1), np.float32))
     (folder / "damaged").mkdir()
     (folder / "damaged" / "x.npy").write_text("no array")
     return folder
@@ -251,6 +254,10 @@ CASES = [
     Case(f"{INT8} -c nan", ("NaN",)),
     Case(f"{INT8} -c integers", ("int64",)),
     Case(f"{INT8} -c damaged", ("'damaged/x.npy' is no .npy file that can be read",)),
+    Case(f"{INT8} -c text.npz", ("'text.npz' is no .npz file that can be read",)),
+    Case(f"{INT8} -c none.npy", ("'none.npy' is empty: it holds no samples along axis 0",)),
+    Case(f"{INT8} -c ragged.npz", ("different numbers of samples along axis 0: 2 of 'x', 3 of 'y'",)),
+    Case(f"{INT8} -c net.py", ("'net.py' is a file, a folder of pictures or .npy files was expected",)),
     Case(f"{INT8} -c photos", ("say how they become inputs, e.g. --preprocess imagenet",)),
     Case(f"{INT8} -c photos --preprocess imagnet", ("'imagnet' is not known; known are imagenet",)),
     Case("convert net.py:make -c empty", ("--calibration is of no use without --quantize",)),

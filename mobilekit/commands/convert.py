@@ -32,7 +32,7 @@ from mobilekit.errors import InputError, OutputError
 if TYPE_CHECKING:
     from mobilekit.conversion.converted import Converted
     from mobilekit.sidecar import PreprocessSpec
-    from mobilekit.tasks.data import InputFolder
+    from mobilekit.tasks.data import InputFile, InputFolder
 
 EPILOG = examples(
     "mobilekit convert torchvision.models:mobilenet_v2 -o net.tflite",
@@ -80,7 +80,10 @@ def convert(
     calibration: Annotated[
         Path | None,
         typer.Option(
-            "--calibration", "-c", metavar="FOLDER", help="Pictures or .npy files, 16 to 128 that are typical."
+            "--calibration",
+            "-c",
+            metavar="DATA",
+            help="Folder of pictures or .npy, or a .npy or .npz: 16 to 128 inputs.",
         ),
     ] = None,
     preprocess: PreprocessOption = None,
@@ -100,7 +103,7 @@ def convert(
     ] = None,
     data: Annotated[
         Path | None,
-        typer.Option("--data", metavar="FOLDER", help="Verify on these inputs, which calibration has not seen."),
+        typer.Option("--data", metavar="DATA", help="Verify on these inputs, which calibration has not seen."),
     ] = None,
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Do not compare the file with PyTorch.")] = False,
     report: Annotated[
@@ -196,12 +199,12 @@ def _short_name(model: str) -> str:
     return model.rpartition(":")[2] if ":" in model else Path(model).stem
 
 
-def _folder(path: Path | None, pictures: PreprocessSpec | None) -> InputFolder | None:
+def _folder(path: Path | None, pictures: PreprocessSpec | None) -> InputFolder | InputFile | None:
     if path is None:
         return None
-    from mobilekit.tasks.data import InputFolder
+    from mobilekit.tasks.data import open_inputs
 
-    return InputFolder(path, preprocessor(pictures))
+    return open_inputs(path, preprocessor(pictures))
 
 
 def _how(text: str | None, metric: str | None, max_drop: float | None, prefer: str | None) -> Any:
@@ -228,7 +231,7 @@ def _how(text: str | None, metric: str | None, max_drop: float | None, prefer: s
     return Recipe.load(text)
 
 
-def _page(result: Converted, samples: InputFolder | None, show: Any) -> bytes:
+def _page(result: Converted, samples: InputFolder | InputFile | None, show: Any) -> bytes:
     import dataclasses
     import itertools
 
@@ -238,9 +241,7 @@ def _page(result: Converted, samples: InputFolder | None, show: Any) -> bytes:
     report = result.report
     if samples is not None and report.quantize != "none":
         # The first few inputs only: each is a run of both graphs with all tensors kept.
-        shape = result.sidecar.inputs[0].model_shape
-        calls = ((sample.reshape(-1, *shape[1:])[: shape[0]],) for sample in itertools.islice(samples, 4))
-        report = dataclasses.replace(report, layer_errors=result.layer_errors(calls))
+        report = dataclasses.replace(report, layer_errors=result.layer_errors(itertools.islice(samples, 4)))
     kind = "float32" if report.quantize == "none" else report.quantize
     return render_page(Page(f"{report.model}, {kind}", report, compat=report.compat)).encode()
 

@@ -40,10 +40,10 @@ def _group() -> None:
 def debug_command(
     model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)],
     calibration: Annotated[
-        Path, typer.Option("--calibration", "-c", metavar="FOLDER", help="Pictures or .npy files to calibrate on.")
+        Path, typer.Option("--calibration", "-c", metavar="DATA", help="Folder of pictures or .npy, or a .npy or .npz.")
     ],
     data: Annotated[
-        Path | None, typer.Option("--data", metavar="FOLDER", help="Compare on these inputs instead.")
+        Path | None, typer.Option("--data", metavar="DATA", help="Compare on these inputs instead.")
     ] = None,
     quantize: Annotated[str, typer.Option("--quantize", "-q", metavar="RECIPE", help="A preset or a file.")] = "int8",
     preprocess: PreprocessOption = None,
@@ -59,14 +59,14 @@ def debug_command(
     import itertools
 
     from mobilekit.render.progress import live_progress
-    from mobilekit.tasks.data import InputFolder
+    from mobilekit.tasks.data import open_inputs
 
     with live_progress(quiet) as show:
         show("loading the model", None)
         loaded = load_convertible(model)
         inputs = example_inputs(loaded, input_shape)
         pictures = None if preprocess is None else preprocess_spec(preprocess, input_shapes(loaded, inputs))
-        given = InputFolder(calibration, preprocessor(pictures))
+        given = open_inputs(calibration, preprocessor(pictures))
         from mobilekit.conversion.pipeline import convert
         from mobilekit.quantize import Recipe
 
@@ -78,11 +78,9 @@ def debug_command(
         result = convert(
             loaded.model, inputs, quantize=recipe, calibration=given, verify=False, name=loaded.name, progress=progress
         )
-        compared = InputFolder(data, preprocessor(pictures)) if data is not None else given
-        shape = result.sidecar.inputs[0].model_shape
+        compared = open_inputs(data, preprocessor(pictures)) if data is not None else given
         # As many as the search judges on: each is a run of both graphs with all tensors kept.
-        calls = ((array.reshape(-1, *shape[1:])[: shape[0]],) for array in itertools.islice(compared, 8))
-        found = result.debug(calls, progress=progress)
+        found = result.debug(itertools.islice(compared, 8), progress=progress)
         if report is not None:
             from mobilekit.files import write_files
             from mobilekit.render.html import Page, render_page

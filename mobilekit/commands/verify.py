@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -133,4 +133,8 @@ def _calls(
     else:
         spec = None if sidecar is None else sidecar.preprocess
     folder = InputFolder(data, preprocessor(spec))
-    return ((torch.from_numpy(array),) for array in folder), f"{len(folder)} files of {data}"
+    # The arrays of an .npz are the inputs in the order in which they were saved.
+    items = (
+        item.values() if isinstance(item, Mapping) else item if isinstance(item, tuple) else (item,) for item in folder
+    )
+    return (tuple(map(torch.from_numpy, arrays)) for arrays in items), f"{len(folder)} files of {data}"

@@ -14,7 +14,7 @@ from torch.utils import _pytree as pytree
 from mobilekit.errors import InputError
 from mobilekit.frontends.arrays import as_array
 from mobilekit.frontends.direct.lower import InputSpec, Lowered, OutputSpec, StateSpec
-from mobilekit.frontends.source import Source
+from mobilekit.frontends.source import Source, TensorSignature
 from mobilekit.graph.ir import Graph, Quantization
 
 
@@ -58,6 +58,10 @@ class Adapter:
                 f"({', '.join(spec.name for spec in self.inputs)}), nested as in its example; this call nests otherwise"
             )
         return list(flat)
+
+    def signatures(self) -> list[TensorSignature]:
+        """The tensors of one call, as PyTorch has them."""
+        return [TensorSignature(s.name, s.shape, s.dtype, s.leaf, frozenset(_open_axes(s))) for s in self.inputs]
 
     def spread(self, call: Sequence[Any], others: Sequence[Any] | None = None) -> list[Any]:
         """Tensors in the order of :attr:`inputs`, put where forward's flattened arguments have them.

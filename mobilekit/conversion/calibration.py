@@ -19,16 +19,32 @@ def calls(data: Iterable[Any], inputs: Sequence[TensorSignature]) -> Iterator[tu
     """One tuple of tensors a call of the file, from an iterable of inputs.
 
     An item is a tensor (or array) for a model of one input, a tuple or list of them, or a mapping by input name. Items
-    of a DataLoader work as they are: what follows the model's inputs in an item (labels) is ignored, a batch is cut
-    into batches of the file's size, and a sample without the batch axis gets one.
+    of a DataLoader work as they are: what follows the model's inputs in an item (labels) is ignored, batches are cut
+    and put together to the file's size (a rest that fills no whole one is left out), and a sample without the batch
+    axis gets one. Nothing is held but the batch at hand.
 
     Raises :class:`CalibrationError` for an empty iterable, a wrong shape or dtype, NaN or Inf.
     """
-    number = -1
+    number, given, rest = -1, 0, None
     for number, item in enumerate(data):
-        yield from _split(_tensors(item, inputs, number), inputs, number)
+        tensors = _tensors(item, inputs, number)
+        if rest is None and tensors[0].shape[:1] == inputs[0].shape[:1]:
+            given += 1
+            yield tensors
+            continue
+        rest = tensors if rest is None else tuple(torch.cat(pair) for pair in zip(rest, tensors, strict=True))
+        size = inputs[0].shape[0]
+        while rest is not None and 0 < size <= len(rest[0]):
+            given += 1
+            yield tuple(tensor[:size] for tensor in rest)
+            rest = tuple(tensor[size:] for tensor in rest) if len(rest[0]) > size else None
     if number < 0:
         raise CalibrationError("the calibration data is empty: give at least one input, better 16 to 128")
+    if not given and rest is not None:
+        raise CalibrationError(
+            f"the calibration data hold a batch of {len(rest[0])}, the model was captured with a batch of "
+            f"{inputs[0].shape[0]}: give more, or convert with a batch of one"
+        )
 
 
 def synthetic(example: Sequence[torch.Tensor]) -> list[tuple[torch.Tensor, ...]]:
@@ -88,24 +104,3 @@ def _tensor(part: Any, spec: TensorSignature, number: int) -> torch.Tensor:
         raise CalibrationError(f"calibration item {number}: '{spec.name}' holds NaN or Inf")
     result: torch.Tensor = part.detach().to(wanted)
     return result
-
-
-def _split(
-    tensors: tuple[torch.Tensor, ...], inputs: Sequence[TensorSignature], number: int
-) -> Iterator[tuple[torch.Tensor, ...]]:
-    """Cut a batch into batches of the file's size; a rest that fills no whole one is left out."""
-    if all(not spec.shape for spec in inputs):
-        yield tensors
-        return
-    given, wanted = tensors[0].shape[:1], inputs[0].shape[:1]
-    if given == wanted:
-        yield tensors
-        return
-    size = wanted[0]
-    if size == 0 or given[0] < size:
-        raise CalibrationError(
-            f"calibration item {number}: a batch of {given[0]}, the model was captured with a batch of {size}; "
-            "batch the data alike, or convert with a batch of one"
-        )
-    for start in range(0, given[0] - size + 1, size):
-        yield tuple(tensor[start : start + size] for tensor in tensors)

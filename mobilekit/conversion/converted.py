@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from mobilekit.conversion.adapter import Adapter
+from mobilekit.conversion.calibration import calls
+from mobilekit.conversion.inputs import open_data
 from mobilekit.conversion.stages import StageRunner
 from mobilekit.errors import InputError, OutputError
 from mobilekit.files import write_files
@@ -74,26 +76,31 @@ class Converted:
         """Let buffers that change in forward hold what they held when the model was converted."""
         self._state = None
 
-    def layer_errors(self, samples: Iterable[Sequence[Any]]) -> tuple[LayerError, ...]:
+    def layer_errors(self, samples: Any) -> tuple[LayerError, ...]:
         """SQNR of every tensor of the quantized graph against the float graph; empty for a float conversion.
 
-        ``samples``: calls of the model, each a tuple of inputs as ``__call__`` takes them. Empty for a model in stages.
+        ``samples``: inputs in any form that ``calibration=`` of convert takes. Empty for a model in stages.
         """
         if self._quantized is None or self.sidecar.stages is not None:
             return ()
-        real: list[list[NDArray[Any]]] = [self._adapter.real(self._adapter.leaves(sample)) for sample in samples]
-        return layer_errors(self._float_graph, self._quantized, real)
+        return layer_errors(self._float_graph, self._quantized, self._samples(samples))
 
-    def debug(self, data: Iterable[Sequence[Any]], *, progress: Progress | None = None) -> DebugReport:
+    def debug(self, data: Any, *, progress: Progress | None = None) -> DebugReport:
         """Where the file loses precision: see :func:`mobilekit.quantize.debug`.
 
-        ``data``: calls of the model, each a tuple of inputs. :class:`~mobilekit.errors.InputError` for a float file.
+        ``data``: inputs in any form that ``calibration=`` of convert takes.
+        :class:`~mobilekit.errors.InputError` for a float file.
         """
         if self._quantized is None:
             raise InputError("a float file has no quantization to look into: convert with quantize=")
-        real = [self._adapter.real(self._adapter.leaves(call if isinstance(call, (tuple, list)) else (call,)))
-                for call in data]  # fmt: skip
-        return debug(self._quantized, real, progress=progress)
+        return debug(self._quantized, self._samples(data), progress=progress)
+
+    def _samples(self, data: Any) -> Iterator[list[NDArray[Any]]]:
+        """Inputs in any form -> the file's real-valued arrays, one list a call."""
+        return (
+            self._adapter.real(self._adapter.spread(call))
+            for call in calls(open_data(data, self.sidecar.preprocess), self._adapter.signatures())
+        )
 
     def save(self, path: str | Path) -> Path:
         """Write the .tflite file and its sidecar (the same name with ``.json``): both, or nothing.

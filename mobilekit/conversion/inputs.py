@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch.export import ExportedProgram
 
-from mobilekit.errors import InputError
+from mobilekit.errors import CalibrationError, InputError
 from mobilekit.frontends.source import Source, from_torch
 from mobilekit.loading import FILE_KINDS, FORMS, LoadedModel, load_model
 from mobilekit.sidecar import PreprocessSpec
@@ -53,11 +53,22 @@ def file_source(loaded: LoadedModel, example_inputs: Any = None, name: str | Non
     return from_tensorflow(loaded.model, loaded.signature, example_inputs, name)
 
 
-def open_folder(data: Iterable[Any] | str | Path | None, preprocess: PreprocessSpec | None) -> Iterable[Any] | None:
-    """A folder's name -> its pictures and arrays as inputs; anything else as it is."""
-    if not isinstance(data, (str, Path)):
-        return data
-    from mobilekit.tasks.data import InputFolder
-    from mobilekit.tasks.preprocess import Preprocess
+def open_data(data: Any, preprocess: PreprocessSpec | None) -> Iterable[Any]:
+    """Whatever a user calls inputs -> an iterable of them.
 
-    return InputFolder(data, None if preprocess is None else Preprocess(preprocess))
+    The name of a folder or of a .npy or .npz file -> what it holds; a function (TensorFlow's representative data set)
+    -> what it returns; :class:`~mobilekit.errors.CalibrationError` for what is no iterable.
+    """
+    if isinstance(data, (str, Path)):
+        from mobilekit.tasks.data import open_inputs
+        from mobilekit.tasks.preprocess import Preprocess
+
+        return open_inputs(data, None if preprocess is None else Preprocess(preprocess))
+    if callable(data) and not isinstance(data, Iterable):
+        data = data()
+    if not isinstance(data, Iterable) and not hasattr(data, "__getitem__"):
+        raise CalibrationError(
+            f"an object of type '{type(data).__name__}' is no calibration data: give an iterable of inputs, a folder, "
+            "or a .npy or .npz file"
+        )
+    return cast("Iterable[Any]", data)

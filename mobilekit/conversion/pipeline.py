@@ -21,7 +21,7 @@ from mobilekit.compat.check import check
 from mobilekit.conversion import calibration as calibration_data
 from mobilekit.conversion.adapter import Adapter
 from mobilekit.conversion.converted import Converted
-from mobilekit.conversion.inputs import load_source, open_folder
+from mobilekit.conversion.inputs import load_source, open_data
 from mobilekit.conversion.remarks import beside_float, islands_with_cost, wrong_ranges
 from mobilekit.conversion.search import search
 from mobilekit.conversion.staged import (
@@ -81,12 +81,12 @@ def convert(
     *,
     example_kwargs: Mapping[str, Any] | None = None,
     quantize: str | Recipe | Auto | None = None,
-    calibration: Iterable[Any] | str | Path | None = None,
+    calibration: Iterable[Any] | Callable[[], Iterable[Any]] | str | Path | None = None,
     io_dtype: str | None = None,
     backend: str = "auto",
     targets: Sequence[str] = ("cpu",),
     dynamic_shapes: Any = None,
-    verify: bool | Iterable[Any] = True,
+    verify: bool | Iterable[Any] | str | Path = True,
     output: str | Path | None = None,
     name: str | None = None,
     preprocess: PreprocessSpec | None = None,
@@ -101,11 +101,13 @@ def convert(
     ``example_inputs``: a tensor or a tuple of tensors; if missing, inferred where the model says it (and reported).
     ``quantize``: None (float32), a preset such as "int8", a :class:`~mobilekit.quantize.Recipe`, or an
     :class:`~mobilekit.quantize.Auto` with your own metric; "auto" is one that measures agreement with float.
-    ``calibration``: any iterable of inputs (tensors, tuples, a DataLoader), or a folder of pictures (read as
-    ``preprocess`` says) or of .npy files; if missing with an integer recipe, noise is used, with a warning and
+    ``calibration``: any iterable of inputs (tensors, tuples, a DataLoader, a generator or the function that makes it),
+    a .npy or .npz file with samples along axis 0, or a folder of pictures (read as ``preprocess`` says) or of such
+    files, one call each. It streams. If missing with an integer recipe, noise is used, with a warning and
     ``report.calibration == "synthetic"``.
     ``io_dtype``: "int8" or "float32" at the edges of an int8 file; None leaves it to the recipe.
-    ``verify``: True compares on the calibration data (or the example), an iterable on that data, False not at all.
+    ``verify``: True compares on the calibration data (or the example), data like ``calibration`` on those,
+    False not at all.
     ``output``: where to write the file and its sidecar, which ``preprocess``, ``postprocess`` and ``labels`` go into.
 
     Raises a :class:`~mobilekit.errors.MobilekitError` for everything a user can cause: all unsupported ops at once,
@@ -118,7 +120,10 @@ def convert(
     names = backends(backend)
     if output is not None:
         check_writable(output)
-    calibration = open_folder(calibration, preprocess)
+    calibration = None if calibration is None else open_data(calibration, preprocess)
+    verify = verify if isinstance(verify, bool) else open_data(verify, preprocess)
+    # What a generator gave is gone: no second backend can be tried on it.
+    used_up = isinstance(calibration, Iterator) or isinstance(verify, Iterator)
     steps = _Steps(progress)
     with steps("capture"):
         source = load_source(model, example_inputs, example_kwargs, dynamic_shapes, name)
@@ -132,6 +137,8 @@ def convert(
             )  # fmt: skip
         except (UnsupportedOpsError, BackendError, VerificationError) as error:
             tried.append((chosen, error))
+            if used_up and isinstance(error, VerificationError):
+                break
         else:
             if output is not None:
                 result.save(output)

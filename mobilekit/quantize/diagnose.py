@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,13 +20,13 @@ _SOURCES, _HISTOGRAMS, _BINS = 10, 5, 64
 class Debuggable(Protocol):
     """What ``mobilekit.convert`` returns."""
 
-    def debug(self, data: Iterable[Any], *, progress: Progress | None = None) -> DebugReport: ...
+    def debug(self, data: Any, *, progress: Progress | None = None) -> DebugReport: ...
 
 
-def debug(result: QuantizeResult | Debuggable, data: Iterable[Any], *, progress: Progress | None = None) -> DebugReport:
+def debug(result: QuantizeResult | Debuggable, data: Any, *, progress: Progress | None = None) -> DebugReport:
     """SQNR of every tensor on ``data``, weights' and activations' shares of the noise, and the first bad layer.
 
-    ``result``: what :func:`mobilekit.convert` returned (``data``: calls as the model takes them), or what
+    ``result``: what :func:`mobilekit.convert` returned (``data``: in any form its ``calibration=`` takes), or what
     :func:`~mobilekit.quantize.engine.quantize` did (``data``: samples in the file's layout). Raises
     ``InputError`` for a result whose activations are float, and ``CalibrationError`` without data.
     """

@@ -24,6 +24,7 @@ from mobilekit.results.conversion import (
     TransposeNote,
     VerificationReport,
 )
+from mobilekit.results.debugging import DebugReport, Histogram
 from mobilekit.results.quantization import NoiseShare, SearchReport, TradeOff
 
 __all__ = [
@@ -33,8 +34,10 @@ __all__ = [
     "CiReport",
     "CompatReport",
     "ConversionReport",
+    "DebugReport",
     "Finding",
     "FloatIsland",
+    "Histogram",
     "InputOrigin",
     "Join",
     "LatencySummary",

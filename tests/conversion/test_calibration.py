@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader, TensorDataset
 
+import mobilekit
 from mobilekit.conversion.calibration import calls, synthetic
 from mobilekit.errors import CalibrationError
 from mobilekit.frontends.source import TensorSignature
@@ -34,6 +37,10 @@ IDS = torch.zeros(1, 2, dtype=torch.int64)
         ([{"ids": IDS, "x": torch.ones(1, 3), "other": 1}], TWO, 1),
         (np.ones((5, 3), np.float32), ONE, 5),
         ([torch.ones(1, 3, dtype=torch.float64)], ONE, 1),
+        ([torch.ones(3)] * 9, [spec("x", 4, 3)], 2),
+        ([torch.ones(6, 3), torch.ones(2, 3)], [spec("x", 4, 3)], 2),
+        ((torch.ones(1, 3) for _ in range(3)), ONE, 3),
+        (DataLoader(TensorDataset(torch.ones(5, 3), torch.zeros(5)), batch_size=2), ONE, 5),
     ],
 )
 def test_forms(items: Any, inputs: list[TensorSignature], count: int) -> None:
@@ -54,6 +61,8 @@ def test_forms(items: Any, inputs: list[TensorSignature], count: int) -> None:
         ([{"x": torch.ones(1, 3)}], TWO, "item 0 has no input 'ids'"),
         ([torch.ones(1, 3, dtype=torch.int64)], ONE, "item 0: 'x' is torch.int64, the model takes torch.float32"),
         ([torch.ones(2, 3)], [spec("x", 4, 3)], "a batch of 2, the model was captured with a batch of 4"),
+        ([torch.ones(1, 3), "text"], ONE, "item 1: 'x' is a str, not a tensor or array"),
+        ({"x": torch.ones(1, 3)}, ONE, "item 0: 'x' is a str, not a tensor or array"),
     ],
 )
 def test_what_cannot_be_used_is_named(items: Any, inputs: list[TensorSignature], text: str) -> None:
@@ -69,3 +78,98 @@ def test_synthetic_data_is_the_example_and_seeded_noise_in_its_range() -> None:
     assert torch.equal(first[0][0], example[0])
     assert all(float(call[0].min()) >= 0 and float(call[0].max()) <= 3 for call in first)
     assert all(torch.equal(call[1], IDS) for call in first)
+
+
+def test_batches_are_put_together_in_order() -> None:
+    items = [torch.full((1, 3), float(number)) for number in range(5)]
+    (call,) = [call[0] for call in calls(items, [spec("x", 4, 3)])]
+    assert call[:, 0].tolist() == [0, 1, 2, 3]
+
+
+class Two(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = torch.nn.Linear(3, 2)
+
+    def forward(self, x: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+        return self.linear(x) * scale
+
+
+def _rows() -> np.ndarray[Any, Any]:
+    return np.random.default_rng(0).normal(size=(12, 3)).astype(np.float32)
+
+
+def _npy(folder: Path) -> Any:
+    np.save(folder / "x.npy", _rows())
+    return folder / "x.npy"
+
+
+def _npz(folder: Path) -> Any:
+    np.savez_compressed(folder / "x.npz", images=_rows())
+    return str(folder / "x.npz")
+
+
+def _folder(folder: Path) -> Any:
+    for number, row in enumerate(_rows()):
+        np.save(folder / f"{number:02}.npy", row)
+    return folder
+
+
+FORMS = {
+    "npy": _npy,
+    "npz": _npz,
+    "folder": _folder,
+    "DataLoader": lambda folder: DataLoader(TensorDataset(torch.from_numpy(_rows()), torch.zeros(12)), batch_size=5),
+    "generator": lambda folder: (torch.from_numpy(row[None]) for row in _rows()),
+    "function": lambda folder: lambda: ([row[None]] for row in _rows()),
+    "array": lambda folder: _rows(),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_gives_the_same_file(form: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2)).eval()
+    example = torch.zeros(1, 3)
+    wanted = mobilekit.convert(model, example, quantize="int8", calibration=list(torch.from_numpy(_rows()[:, None])))
+    result = mobilekit.convert(model, example, quantize="int8", calibration=FORMS[form](tmp_path))
+    assert result.bytes == wanted.bytes
+    assert result.report.calibration_samples == 12
+
+
+def test_several_inputs_come_from_one_npz_by_name(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    scales = np.linspace(0.5, 1, 12, dtype=np.float32)[:, None]
+    np.savez(tmp_path / "data.npz", scale=scales, x=_rows())
+    example = (torch.zeros(1, 3), torch.ones(1, 1))
+    result = mobilekit.convert(Two().eval(), example, quantize="int8", calibration=tmp_path / "data.npz")
+    assert result.report.calibration_samples == 12
+    assert mobilekit.quantize.debug(result, tmp_path / "data.npz").layers
+
+
+def test_what_is_no_data_at_all() -> None:
+    with pytest.raises(
+        CalibrationError, match="an object of type 'int' is no calibration data: give an iterable of inputs"
+    ):
+        mobilekit.convert(Two().eval(), (torch.zeros(1, 3), torch.ones(1, 1)), quantize="int8", calibration=5)  # type: ignore[arg-type]
+
+
+def test_a_generator_that_is_used_up_is_not_tried_on_another_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the first backend got wrong is the error, not that nothing was left for the second."""
+    from mobilekit.conversion import pipeline
+    from mobilekit.errors import VerificationError
+
+    tried: list[str] = []
+
+    def fails(source: Any, backend: str, recipe: Any, wanted: Any, calibration: Any, *rest: Any) -> Any:
+        tried.append(backend)
+        assert list(calibration), "nothing is left"
+        raise VerificationError("off")
+
+    monkeypatch.setattr(pipeline, "_convert", fails)
+    monkeypatch.setattr(pipeline, "for_source", lambda *_: ["direct", "litert"])
+    for data, backends in (((torch.zeros(1, 3) for _ in range(2)), 1), ([torch.zeros(1, 3)], 2)):
+        tried.clear()
+        with pytest.raises(VerificationError, match="off"):
+            mobilekit.convert(torch.nn.Linear(3, 2).eval(), torch.zeros(1, 3), quantize="int8", calibration=data)
+        assert len(tried) == backends
