@@ -27,6 +27,9 @@ from mobilekit.frontends.direct.suggestions import suggestion_for
 from mobilekit.frontends.direct.values import Order, Value, channels_last_order, identity_order
 from mobilekit.graph.ir import Graph, Quantization, Signature, Tensor
 
+# Lowered although their arguments are constants: the lowering remembers the scale beside the values.
+_WITH_MEMORY = "quantized_decomposed.dequantize"
+
 
 @dataclass(frozen=True)
 class InputSpec:
@@ -293,7 +296,8 @@ class _Walk:
             return _map_tensors(node.meta["val"], self._nothing)
         if target._opname.startswith("_assert"):
             return None  # torch.export's own checks; behind a refused op they would see a stand-in's size
-        if all(not isinstance(value, Value) or value.is_constant for value in _flat(arguments)):
+        constant = all(not isinstance(value, Value) or value.is_constant for value in _flat(arguments))
+        if constant and not (op.startswith(_WITH_MEMORY) and op in self.table):
             return self._evaluate(node, target, arguments)
         lowering, in_place = self._lowering(op)
         if lowering is None:
