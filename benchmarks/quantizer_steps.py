@@ -77,12 +77,14 @@ def main() -> int:
             rows[label] = {"sqnr_db": sqnr, "figure": value, "cpu_s": seconds, "observer": result.observer,
                            "equalized": result.equalized, "float_islands": len(result.float_islands)}  # fmt: skip
             print(f"  {label:38} {sqnr:6.1f} dB  {value:7.3f}  {seconds:6.1f} s CPU  {result.observer}", flush=True)
-        found: dict[str, Any] = {"task": task.name, "inputs": len(wanted), "float_figure": figure, "steps": rows}
-        if DEFAULT in rows and "int16x8" in rows:
-            share = 10 ** ((rows[DEFAULT]["sqnr_db"] - rows["int16x8"]["sqnr_db"]) / 10)
-            found["rounding_bound_db"] = -10 * math.log10(1 - share) if share < 1 else math.inf
-            print(f"  rounding weights without any error would gain at most {found['rounding_bound_db']:.1f} dB")
-        print(support.write_results(f"quantizer_steps_{name}", found))
+            found: dict[str, Any] = {"task": task.name, "inputs": len(wanted), "float_figure": figure, "steps": rows}
+            if DEFAULT in rows and "int16x8" in rows:
+                share = 10 ** ((rows[DEFAULT]["sqnr_db"] - rows["int16x8"]["sqnr_db"]) / 10)
+                found["rounding_bound_db"] = -10 * math.log10(1 - share) if share < 1 else math.inf
+                print(f"  rounding weights without any error would gain at most {found['rounding_bound_db']:.1f} dB")
+            # After each row, so that a run that breaks off loses one.
+            written = support.write_results(f"quantizer_steps_{name}", found)
+        print(written)
     return 0
 
 

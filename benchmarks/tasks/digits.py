@@ -22,9 +22,7 @@ def line(seed: int) -> Case:
     """Five to seven digits in one of four faces, uneven ground, blur and noise; grey."""
     rng = np.random.default_rng(seed)
     text = "".join(map(str, rng.integers(0, 10, int(rng.integers(5, 8)))))
-    face = font(
-        str(rng.choice(["DejaVuSans", "DejaVuSansMono", "DejaVuSans-Bold", "DejaVuSerif"])), int(rng.integers(19, 24))
-    )
+    face = font(str(rng.choice(FACES)), int(rng.integers(19, 24)))
     ground, ink = (float(v) for v in (rng.uniform(120, 230), rng.uniform(10, 80)))
     image = Image.new("L", (WIDTH, HEIGHT))
     ImageDraw.Draw(image).text((int(rng.integers(2, 9)), int(rng.integers(1, 7))), text, font=face, fill=255)
@@ -61,6 +59,9 @@ def _trained() -> Any:
             steps = self.features(x).squeeze(2).transpose(1, 2)
             return self.head(self.lstm(steps)[0])
 
+    # One thread: the order of a sum, and so the weights, depend on the number of threads; on busy cores it is faster.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     torch.manual_seed(0)
     model = Crnn()
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
@@ -80,6 +81,7 @@ def _trained() -> Any:
         schedule.step()
         if step % 100 == 99:
             print(f"training the CRNN: step {step + 1} of {STEPS}, loss {loss.item():.3f}", flush=True)
+    torch.set_num_threads(threads)
     return model.eval()
 
 

@@ -109,6 +109,7 @@ def _hmean(parts: Sequence[tuple[int, int, int]]) -> float:
 PPOCR_DET = Subject(
     "ppocr_det",
     _tasks,
-    lambda: [[_input(scene(CALIBRATION_SEED + seed))] for seed in range(16)],
+    # 32, as for lines: with 16 the quantizer's own note says that more would help, 12 % of the ranges still grow.
+    lambda: [[_input(scene(CALIBRATION_SEED + seed))] for seed in range(32)],
     onnx=Onnx("rapidocr_onnxruntime", "models/ch_PP-OCRv4_det_infer.onnx", "x", (1, 3, HEIGHT, WIDTH)),
 )
