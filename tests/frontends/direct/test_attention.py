@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+import mobilekit
 from tests.frontends.direct.harness import check_lowering, random
 
 
@@ -103,3 +104,34 @@ def test_encoder_and_decoder_layers(norm_first: bool) -> None:
     options: dict[str, Any] = {"batch_first": True, "norm_first": norm_first}
     check_lowering(nn.TransformerEncoderLayer(8, 2, 16, activation="gelu", **options), random(2, 5, 8))
     check_lowering(nn.TransformerDecoderLayer(8, 2, 16, **options), random(2, 5, 8), random(2, 3, 8, seed=1))
+
+
+@pytest.mark.parametrize("delegate", ["reference", "xnnpack"])
+def test_rows_of_minus_infinity_are_told_from_rows_of_the_lowest_number(delegate: str) -> None:
+    """PyTorch gives zeros for the first and equal shares for the second."""
+    lowest = torch.finfo(torch.float32).min
+    mask = torch.zeros(2, 1, 5, 7)
+    mask[0, 0, 0] = -torch.inf
+    mask[0, 0, 1] = lowest
+    if delegate == "xnnpack":  # LiteRT's own ADD clamps minus infinity to the lowest number
+        mask[0, 0, 2, :4] = lowest
+        mask[0, 0, 2, 4:] = -torch.inf
+    mask[0, 0, 3, 2:] = -torch.inf
+    mask[1, 0, 0] = -1e9
+
+    def attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+
+    check_lowering(attention, *qkv(), mask, delegate=delegate)
+    check_lowering(lambda x: torch.ops.aten._safe_softmax(x, -1), mask, delegate=delegate)
+
+
+def test_a_computed_mask_leaves_the_graph_whole_for_xnnpack() -> None:
+    """It takes neither comparisons nor SELECT_V2: each would cut the graph into pieces."""
+
+    class Net(nn.Module):
+        def forward(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+            return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+
+    counts = mobilekit.convert(Net().eval(), (*qkv(), torch.zeros(5, 7))).report.op_counts
+    assert not {"LESS_EQUAL", "EQUAL", "SELECT", "SELECT_V2"}.intersection(counts)

@@ -260,16 +260,33 @@ def lower_safe_softmax(b: Builder, x: Value, dim: int, dtype: Any) -> Value:
     x = to_requested(b, x, dtype)
     if x.rank == 0:
         return reshape_value(b, lower_safe_softmax(b, reshape_value(b, x, (1,)), 0, None), ())
-    shares = _along(b, "SOFTMAX", x, dim, beta=1.0)
+    filled, seen = fill_empty_rows(b, x, dim)
+    return binary(b, "MUL", _along(b, "SOFTMAX", filled, dim, beta=1.0), seen)
+
+
+def fill_empty_rows(b: Builder, x: Value, dim: int) -> tuple[Value, Value]:
+    """``x`` with zeros in the rows along ``dim`` that are minus infinity alone; and 0 for those rows, 1 for others.
+
+    In arithmetic: XNNPACK has no comparison and no select, and each would cut the graph in two.
+
+        %low  = max(%x * 2^-126, -8)      -inf -> -8; the lowest float32, -2^128, -> -4: no tie
+        %gap  = reduce_max(%low) + 8      0 for a row of -inf, 4 or more for any other
+        %seen = min(%gap, 1)              0 ; 1
+        %fill = %gap * -2e38              0 ; -inf, by overflow
+        %x'   = max(%x, %fill)
+
+    The constants keep the products within what integer kernels multiply by; in int8 minus infinity is only a very low
+    number, and a row of it shares equally.
+    """
+    low = binary(b, "MAXIMUM", binary(b, "MUL", x, 2.0**-126), -8.0)
     highest = b.emit(
         "REDUCE_MAX",
-        [x.tensor, b.constant(np.array([x.axis(dim)], np.int32))],
-        [1 if axis == x.axis(dim) else size for axis, size in enumerate(x.tensor.shape)],
+        [low.tensor, b.constant(np.array([low.axis(dim)], np.int32))],
+        [1 if axis == low.axis(dim) else size for axis, size in enumerate(low.tensor.shape)],
         keep_dims=True,
     )
-    # TFLite starts its maximum at the lowest finite number, so that is what such a row gives.
-    empty = binary(b, "LESS_EQUAL", b.like(x, highest), float(np.finfo(np.float32).min), "bool")
-    return select(b, empty, 0.0, shares, x.dtype)
+    gap = binary(b, "ADD", b.like(low, highest), 8.0)
+    return binary(b, "MAXIMUM", x, binary(b, "MUL", gap, -2e38)), binary(b, "MINIMUM", gap, 1.0)
 
 
 @lowers("aten.log_softmax.int")

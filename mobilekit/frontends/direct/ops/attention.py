@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from mobilekit.frontends.direct.builder import Builder
-from mobilekit.frontends.direct.ops.activation import lower_safe_softmax, lower_softmax
+from mobilekit.frontends.direct.ops.activation import fill_empty_rows, lower_softmax
 from mobilekit.frontends.direct.ops.arithmetic import binary, select
 from mobilekit.frontends.direct.ops.linear import matmul, transposed
 from mobilekit.frontends.direct.ops.reduce import reduce_value
@@ -80,7 +80,9 @@ def _masked_softmax(b: Builder, scores: Value, mask: Value) -> Value:
             finite = Value(b.constant(added), mask.order, scores.dtype)
             return lower_softmax(b, binary(b, "ADD", scores, finite), -1, None)
     if mask.dtype != "bool":
-        return lower_safe_softmax(b, binary(b, "ADD", scores, mask), -1, None)
+        # The mask has no more numbers than the scores, most often far fewer: one row for all heads and queries.
+        filled, any_key = fill_empty_rows(b, mask, -1)
+        return binary(b, "MUL", lower_softmax(b, binary(b, "ADD", scores, filled), -1, None), any_key)
     seen = select(b, mask, scores, _MASKED, scores.dtype)
     any_seen = reduce_value(b, "REDUCE_ANY", mask, [-1], True)
     return select(b, any_seen, lower_softmax(b, seen, -1, None), 0.0, scores.dtype)
