@@ -82,6 +82,12 @@ def test_convert_writes_the_file_and_its_sidecar(run: Any, tmp_path: Path) -> No
     assert sidecar.inputs[0].shape == (1, 16, 16, 3)
 
 
+def test_convert_rewrites(run: Any, tmp_path: Path) -> None:
+    text = " ".join(run(f"convert net.py:make -o {tmp_path / 'new.tflite'} --rewrite silu_hardswish").split())
+    assert "note: rewrite silu_hardswish found no aten.silu.default" in text
+    run(f"convert net.py:make -o {tmp_path / 'new.tflite'} --rewrite silu_hardswis", 1)
+
+
 def test_convert_is_deterministic(run: Any, folder: Path, tmp_path: Path) -> None:
     run(f"convert net.py:make -o {tmp_path / 'int8.tflite'} -q int8 -c arrays")
     assert (tmp_path / "int8.tflite").read_bytes() == (folder / "int8.tflite").read_bytes()

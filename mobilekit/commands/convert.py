@@ -98,6 +98,10 @@ def convert(
         str,
         typer.Option("--backend", metavar="NAME", help="direct, onnx2tf, litert, or the first of them that verifies."),
     ] = "auto",
+    rewrite: Annotated[
+        list[str] | None,
+        typer.Option("--rewrite", metavar="NAME", help="Say an op in others, e.g. gelu_tanh; can be repeated."),
+    ] = None,
     target: Annotated[
         list[str] | None, typer.Option("--target", "-t", metavar="TARGET", help="Check against it; can be repeated.")
     ] = None,
@@ -141,6 +145,7 @@ def convert(
             calibration=given,
             io_dtype=io_dtype,
             backend=backend,
+            rewrites=tuple(rewrite or ()),
             targets=tuple(target or ("cpu",)),
             verify=not no_verify if held_out is None else held_out,
             name=loaded.name,

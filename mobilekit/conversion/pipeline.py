@@ -23,6 +23,7 @@ from mobilekit.conversion.adapter import Adapter
 from mobilekit.conversion.converted import Converted
 from mobilekit.conversion.inputs import load_source, open_data
 from mobilekit.conversion.remarks import beside_float, islands_with_cost, wrong_ranges
+from mobilekit.conversion.rewritten import rewrite_source
 from mobilekit.conversion.search import search
 from mobilekit.conversion.staged import (
     StagedPart,
@@ -49,6 +50,7 @@ from mobilekit.frontends.arrays import as_arrays
 from mobilekit.frontends.backends import backends, for_source, make_graph
 from mobilekit.frontends.direct.cut import Cut, Recorder
 from mobilekit.frontends.direct.lower import InputSpec, Lowered, OutputSpec, StateSpec
+from mobilekit.frontends.direct.rewrites import named_rewrites
 from mobilekit.frontends.source import Source
 from mobilekit.graph.ir import Graph, Quantization
 from mobilekit.graph.passes import run_passes
@@ -84,6 +86,7 @@ def convert(
     calibration: Iterable[Any] | Callable[[], Iterable[Any]] | str | Path | None = None,
     io_dtype: str | None = None,
     backend: str = "auto",
+    rewrites: Sequence[str] = (),
     targets: Sequence[str] = ("cpu",),
     dynamic_shapes: Any = None,
     verify: bool | Iterable[Any] | str | Path = True,
@@ -105,6 +108,8 @@ def convert(
     a .npy or .npz file with samples along axis 0, or a folder of pictures (read as ``preprocess`` says) or of such
     files, one call each. It streams. If missing with an integer recipe, noise is used, with a warning and
     ``report.calibration == "synthetic"``.
+    ``rewrites``: names from docs/convert.md, "Rewrites": ops to be said in others, some of them approximately. The
+    file is then verified against the rewritten model, and the report says how far that is from the model given.
     ``io_dtype``: "int8" or "float32" at the edges of an int8 file; None leaves it to the recipe.
     ``verify``: True compares on the calibration data (or the example), data like ``calibration`` on those,
     False not at all.
@@ -118,6 +123,11 @@ def convert(
     wanted = Auto() if quantize == "auto" else quantize if isinstance(quantize, Auto) else None
     recipe = _recipe(quantize, io_dtype)
     names = backends(backend)
+    asked = named_rewrites(rewrites)
+    if asked:
+        if backend not in ("auto", "direct"):
+            raise InputError(f"rewrites= is for backend 'direct', not '{backend}'")
+        names = ["direct"]
     if output is not None:
         check_writable(output)
     calibration = None if calibration is None else open_data(calibration, preprocess)
@@ -127,6 +137,8 @@ def convert(
     steps = _Steps(progress)
     with steps("capture"):
         source = load_source(model, example_inputs, example_kwargs, dynamic_shapes, name)
+        rewritten = rewrite_source(source, asked) if asked else None
+        source = source if rewritten is None else rewritten.source
     tried: list[tuple[str, MobilekitError]] = []
     for chosen in for_source(names, backend, source):
         try:
@@ -140,6 +152,8 @@ def convert(
             if used_up and isinstance(error, VerificationError):
                 break
         else:
+            if rewritten is not None:
+                result.report = rewritten.told(result.report)
             if output is not None:
                 result.save(output)
             return result

@@ -128,22 +128,7 @@ def from_torch(
     module = None if isinstance(model, ExportedProgram) else model
     runnable = program.module() if module is None else module
     states = tuple(dict.fromkeys(program.graph_signature.buffers_to_mutate.values()))
-    # The reference changes buffers of its own: the user's module stays as it is.
-    buffers: dict[str, torch.Tensor] = {}
-
-    def reset() -> None:
-        held = dict(runnable.named_buffers())
-        buffers.update({name: held[name].detach().clone() for name in states})
-
-    reset()
-
-    def reference(leaves: Sequence[Any]) -> list[NDArray[Any]]:
-        args, kwargs = pytree.tree_unflatten(list(leaves), in_structure)
-        with torch.no_grad(), one_thread():
-            result = (
-                torch.func.functional_call(runnable, buffers, args, kwargs) if states else runnable(*args, **kwargs)
-            )
-            return as_arrays(pytree.tree_leaves(result))
+    reference, reset = torch_reference(runnable, in_structure, states)
 
     return Source(
         name=name or ("model" if isinstance(model, ExportedProgram) else type(model).__name__),
@@ -167,6 +152,27 @@ def from_torch(
 def _is_quantized(program: ExportedProgram) -> bool:
     """Whether PyTorch quantized the program (PT2E): it holds its scales itself."""
     return any("quantized_decomposed.quantize" in str(node.target) for node in program.graph.nodes)
+
+
+def torch_reference(
+    module: torch.nn.Module, in_structure: pytree.TreeSpec, states: Sequence[str]
+) -> tuple[Reference, Callable[[], None]]:
+    """``module`` as a :data:`Reference`, and what lets it begin anew where the buffers ``states`` change in forward."""
+    # The reference changes buffers of its own: the user's module stays as it is.
+    buffers: dict[str, torch.Tensor] = {}
+
+    def reset() -> None:
+        held = dict(module.named_buffers())
+        buffers.update({name: held[name].detach().clone() for name in states})
+
+    def reference(leaves: Sequence[Any]) -> list[NDArray[Any]]:
+        args, kwargs = pytree.tree_unflatten(list(leaves), in_structure)
+        with torch.no_grad(), one_thread():
+            result = torch.func.functional_call(module, buffers, args, kwargs) if states else module(*args, **kwargs)
+            return as_arrays(pytree.tree_leaves(result))
+
+    reset()
+    return reference, reset
 
 
 @contextlib.contextmanager

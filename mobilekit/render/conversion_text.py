@@ -65,6 +65,9 @@ def _fact_rows(report: ConversionReport) -> Iterator[tuple[str, str]]:
         yield ("" if number else "stages"), stage
     yield "transposes", _transposes(report)
     yield "needs runtime", f"{report.min_runtime_version} or newer"
+    for number, applied in enumerate(report.rewrites[:_MOST]):
+        left_out = _left_out(len(report.rewrites)) if number == _MOST - 1 else ""
+        yield ("" if number else "rewritten"), f"{applied.node}{_at(applied.source)} by {applied.rewrite}{left_out}"
     for origin in report.inferred_inputs:
         yield "input assumed", f"{origin.name}: {origin.dtype} {units.shape(origin.shape)} ({origin.reason})"
     if report.narrowed_int64:

@@ -15,6 +15,7 @@ from mobilekit.results.compat import (
     TargetReport,
 )
 from mobilekit.results.conversion import (
+    AppliedRewrite,
     ConversionReport,
     FloatIsland,
     InputOrigin,
@@ -29,6 +30,7 @@ from mobilekit.results.quantization import NoiseShare, SearchReport, TradeOff
 
 __all__ = [
     "FORMAT_VERSION",
+    "AppliedRewrite",
     "BarMiss",
     "BenchReport",
     "CiReport",

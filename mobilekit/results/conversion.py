@@ -86,6 +86,17 @@ class TransposeNote:
 
 
 @dataclass(frozen=True)
+class AppliedRewrite:
+    """An op that gave way to another formulation, because a rewrite was asked for."""
+
+    rewrite: str
+    node: str
+    error: float
+    """The largest distance from what the op gives, over all real inputs."""
+    source: SourceLocation | None = None
+
+
+@dataclass(frozen=True)
 class StepTiming:
     """Wall and CPU seconds of one step of the pipeline."""
 
@@ -135,3 +146,7 @@ class ConversionReport:
     """With ``quantize="auto"`` only."""
     stages: tuple[str, ...] = ()
     """In words, the parts of the file and the kernels that run between and after them; empty if the file is all."""
+    rewrites: tuple[AppliedRewrite, ...] = ()
+    """Where an op was rewritten on request; the file is then verified against the rewritten model."""
+    rewrite_distance: tuple[OutputComparison, ...] = ()
+    """The rewritten model against the original one, in PyTorch, on the samples of the verification."""
