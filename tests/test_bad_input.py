@@ -104,6 +104,11 @@ def inputless():
 def scripted():
     return torch.jit.trace(Net().eval(), torch.zeros(1, 3, 16, 16)), torch.zeros(1, 3, 16, 16)
 
+def nan_weights():
+    net = Net()
+    net.conv.weight.data[0, 0, 0, 0] = float("nan")
+    return net, torch.zeros(1, 3, 16, 16)
+
 def slow():
     import time
     for _ in range(600):
@@ -253,6 +258,7 @@ CASES = [
     Case(f"{INT8} -c shapes", ("shape [1, 3, 8, 8], the model takes [1, 3, 16, 16]",)),
     Case(f"{INT8} -c nan", ("NaN",)),
     Case(f"{INT8} -c integers", ("int64",)),
+    Case("convert net.py:nan_weights -o out/new.tflite -q int8 -c good", ("1 weights in 'conv.weight", "NaN or Inf")),
     Case(f"{INT8} -c damaged", ("'damaged/x.npy' is no .npy file that can be read",)),
     Case(f"{INT8} -c text.npz", ("'text.npz' is no .npz file that can be read",)),
     Case(f"{INT8} -c none.npy", ("'none.npy' is empty: it holds no samples along axis 0",)),

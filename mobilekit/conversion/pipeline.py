@@ -506,7 +506,7 @@ def _report(
     search: SearchReport | None,
 ) -> ConversionReport:
     graph = lowered.graph if quantized is None else quantized.graph
-    told = [] if quantized is None else list(wrong_ranges(source, lowered, quantized))
+    told = [] if quantized is None else [*wrong_ranges(source, lowered, quantized), *_doubts(quantized)]
     if samples.origin == "synthetic":
         told.append("calibrated on synthetic noise: the accuracy on real inputs is unknown")
         if verification is not None:
@@ -530,9 +530,18 @@ def _report(
         inferred_inputs=source.origins,
         narrowed_int64=tuple(lowered.narrowed),
         warnings=tuple(told),
-        notes=(*notes, *source.notes, *_state_notes(lowered), *(() if quantized is None else quantized.notes)),
+        notes=(
+            *notes,
+            *source.notes,
+            *_state_notes(lowered),
+            *([] if quantized is None else [n for n in quantized.notes if n not in told]),
+        ),
         search=search,
     )
+
+
+def _doubts(quantized: QuantizeResult) -> list[str]:
+    return [] if quantized.calibration is None else quantized.calibration.doubts
 
 
 def _state_notes(lowered: Lowered) -> Iterator[str]:

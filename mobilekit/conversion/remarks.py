@@ -28,6 +28,11 @@ _BUDGET_S = 0.2
 _MOST_RUNS = 20
 # Medians of a handful of runs differ by a tenth without a cause.
 _SLOWER = 1.1
+# What other machines make of it, by preset.
+_ELSEWHERE = {
+    "int8": "; phones with 8-bit dot products turn that round",
+    "int16x8": "; no delegate takes 16-bit activations, so phones are slower too",
+}
 
 
 def wrong_ranges(source: Source, lowered: Lowered, quantized: QuantizeResult) -> Iterator[str]:
@@ -113,5 +118,5 @@ def beside_float(float_graph: Graph, data: bytes, kind: str) -> Iterator[str]:
     if quantized > _SLOWER * usual:
         yield (
             f"the {kind} file is slower than the float one on this machine: {quantized:.2f} ms against {usual:.2f} "
-            f"(medians of {len(times[0])} in turns, one thread); phones with 8-bit dot products turn that round"
+            f"(medians of {len(times[0])} in turns, one thread){_ELSEWHERE.get(kind, '')}"
         )

@@ -45,6 +45,8 @@ class Calibration:
     kept_inputs: list[Sample] = field(default_factory=list)
     kept_outputs: list[list[NDArray[Any]]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+    """What makes the ranges useless for other data, rather than worse: a warning to whoever converts."""
 
     def range(
         self, name: str, observer: str, levels: int = 256, kept: float = 99.99, *, equalized: bool = False
@@ -149,17 +151,17 @@ def _note_oddities(graph: Graph, result: Calibration) -> None:
     """Say what makes the ranges doubtful: few samples, ranges that still grow, inputs that never change."""
     if result.samples == 1:
         result.notes.append("only one calibration sample: ranges of other data may be wider")
+    inputs = {t.name: result.statistics[t.name] for t in graph.inputs if t.name in result.statistics}
+    result.doubts = [
+        f"input '{name}' is the constant {s.minimum:g} in every calibration sample: "
+        "the ranges say nothing about real data"
+        for name, s in inputs.items()
+        if s.minimum == s.maximum
+    ]
     growing = sum(s.last_growth > 0.75 * s.arrays for s in result.statistics.values())
-    if result.samples >= 4:
+    if result.samples >= 4 and (not inputs or len(result.doubts) < len(inputs)):
         share = growing / max(len(result.statistics), 1)
         verdict = "more samples would help" if share > _STILL_GROWING else "enough samples"
         result.notes.append(
             f"{verdict}: in the last quarter of {result.samples}, {share:.0%} of the ranges grew by more than 5 %"
         )
-    for tensor in graph.inputs:
-        statistics = result.statistics.get(tensor.name)
-        if statistics is not None and statistics.minimum == statistics.maximum:
-            result.notes.append(
-                f"input '{tensor.name}' is the constant {statistics.minimum:g} in every calibration sample: "
-                "the ranges say nothing about real data"
-            )

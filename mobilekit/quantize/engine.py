@@ -96,7 +96,7 @@ def quantize(
     calibration = calibrate(graph, rest, factors=equalized.factors, progress=progress)
     chosen = _choose(graph, equalized, recipe, calibration, channels)
     loose = not_integer(chosen.rewritten.graph)
-    notes = [*calibration.notes, *chosen.notes]
+    notes = [*calibration.doubts, *calibration.notes, *chosen.notes]
     if loose:
         notes.append(f"not full integer: {len(loose)} tensors, first {', '.join(loose[:3])}")
     return QuantizeResult(
@@ -281,8 +281,16 @@ def _ranges(variant: Equalized, recipe: Recipe, calibration: Calibration, defaul
 
 
 def not_integer(graph: Graph) -> list[str]:
-    """Names of tensors that are no integers, graph inputs and outputs excepted (their dtype was asked for)."""
-    edges = set(graph.inputs) | set(graph.outputs)
-    everything = [t for part in (graph, *graph.subgraphs) for t in part.tensors()]
-    loose = [t for t in everything if t.dtype not in _INTEGER_DTYPES and t not in edges]
-    return [t.name for t in loose if not (t.dtype == "int64" and t.quantization is not None)]
+    """Names of tensors that are no integers of 32 bits or less.
+
+    Excepted are float inputs and outputs of the graph (asked for), and int64 biases, which LiteRT's 16x8 kernels take.
+    """
+    edges = {t for t in (*graph.inputs, *graph.outputs) if t.dtype == "float32"}
+    wide = {
+        tensor
+        for op in graph.ops
+        if op.inputs and op.inputs[0] is not None and op.inputs[0].dtype == "int16"
+        for tensor in op.present_inputs()
+        if tensor.dtype == "int64" and tensor.is_constant and tensor.quantization is not None
+    }
+    return [t.name for t in graph.tensors() if t.dtype not in _INTEGER_DTYPES and t not in edges and t not in wide]

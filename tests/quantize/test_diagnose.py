@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -32,3 +33,14 @@ def test_float_activations_are_refused():
     graph = small_network()
     with pytest.raises(InputError, match="recipe 'dynamic' leaves activations in float"):
         debug(quantize(graph, (), preset("dynamic")), samples(graph))
+
+
+@pytest.mark.parametrize("ruined", ["first", "depth", "project", "logits"])
+def test_a_ruined_layer_is_the_first_bad_one(ruined):
+    """One layer's weights at twice their scale: everything before it is fine, and it is named, not what follows."""
+    graph = small_network()
+    result = quantize(graph, samples(graph, 16), preset("int8"))
+    assert debug(result, samples(graph, 4, seed=9)).first_bad is None
+    weights = next(op for op in result.graph.ops if op.output.name == result.home[ruined]).inputs[1]
+    weights.quantization = replace(weights.quantization, scale=2 * weights.quantization.scale)
+    assert debug(result, samples(graph, 4, seed=9)).first_bad.name == ruined
