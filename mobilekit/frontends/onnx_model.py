@@ -19,10 +19,12 @@ from torch.utils import _pytree as pytree
 from mobilekit.errors import CaptureError, InputError, ModelLoadError, first_line
 from mobilekit.frontends.arrays import as_array
 from mobilekit.frontends.direct.capture import capture
-from mobilekit.frontends.onnx_quantized import is_quantized, register_converters, unwrap
+from mobilekit.frontends.onnx_quantized import is_quantized, quantizes_activations, register_converters, unwrap
 from mobilekit.frontends.onnx_static import make_static
 from mobilekit.frontends.source import Source, TensorSignature
 from mobilekit.results import InputOrigin
+
+_CONSTANTS_ONLY = "the file quantizes constants only: they are float32 again, with the values that it gives them"
 
 
 def from_onnx(path: Path, example_inputs: Any = None, name: str | None = None) -> Source:
@@ -70,6 +72,7 @@ def from_onnx(path: Path, example_inputs: Any = None, name: str | None = None) -
         no_program=reason,
         onnx=path,
         origins=origins,
+        notes=() if not quantized or quantizes_activations(readable) else (_CONSTANTS_ONLY,),
         given_scales=scales if quantized else None,
     )
 

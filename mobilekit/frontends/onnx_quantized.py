@@ -48,6 +48,11 @@ def is_quantized(model: Any) -> bool:
     return any(_is_pair(node) or node.op_type.startswith(_OPERATORS) for node in model.graph.node)
 
 
+def quantizes_activations(unwrapped: Any) -> bool:
+    """Whether a model that :func:`unwrap` gave still rounds anything."""
+    return any(_is_pair(node) for node in unwrapped.graph.node)
+
+
 def unwrap(model: Any, path: Path) -> tuple[Any, tuple[Quantization, ...]]:
     """A copy whose constants are float, with their int8 scales; the pairs around activations stay.
 
