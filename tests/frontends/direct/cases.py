@@ -60,9 +60,9 @@ REFUSED = {
 
 ELSEWHERE = {
     "torchvision.nms.default": "test_vision.py",
-    "torchvision.roi_align.default": "test_vision.py",
+    "torchvision.roi_align.default": "test_sample_torchvision.py",
     "torchvision.roi_pool.default": "test_vision.py",
-    "torchvision.deform_conv2d.default": "test_vision.py",
+    "torchvision.deform_conv2d.default": "test_sample_torchvision.py",
     "quantized_decomposed.quantize_per_tensor.default": "tests/conversion/test_given_scales.py",
     "quantized_decomposed.dequantize_per_tensor.default": "tests/conversion/test_given_scales.py",
     "quantized_decomposed.dequantize_per_channel.default": "tests/conversion/test_given_scales.py",

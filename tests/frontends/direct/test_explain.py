@@ -71,7 +71,7 @@ NOT_LOWERED: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], str]] = {
         lambda x: x * x.sum().item(),
         r"a Python value is made of a tensor's data[\s\S]*instead: keep it a tensor",
     ),
-    "nonzero": (lambda x: x[x.nonzero()[:, 0]], r"depends on the data[\s\S]*instead: .*torch.topk or a mask"),
+    "nonzero": (lambda x: x[x.nonzero()[:, 0]], r"depends on the data[\s\S]*instead: .*torch.topk"),
     "mask": (lambda x: x[x > 0].sum(), r"a mask as index[\s\S]*instead: use torch.where\(mask, x, other\)"),
 }
 

@@ -80,7 +80,7 @@ def _constant_count(x: Any, count: Any) -> int:
     # A factor of 2^7 is the largest in int8, and so on; a wider shift of such a type is undefined in PyTorch.
     bits = {"int8": 8, "uint8": 9, "int16": 16}.get(x.dtype, 32) if isinstance(x, Value) else 32
     if not isinstance(count, int) or not 0 <= count < bits - 1:
-        raise UnsupportedError("a shift by a count that is computed, or wider than the type", "shift by a constant")
+        raise UnsupportedError("a shift by a count that is computed, or wider than the type")
     return count
 
 

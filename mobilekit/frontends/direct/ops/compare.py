@@ -174,9 +174,7 @@ def lower_heaviside(b: Builder, x: Value, at_zero: Value) -> Value:
 
 @lowers("aten.equal.default", "aten.item.default", "aten._local_scalar_dense.default")
 def lower_python_value(b: Builder, *values: Value) -> Value:
-    raise UnsupportedError(
-        "a Python value is made of a tensor's data", "keep it a tensor: torch.where instead of if, x.sum() without item"
-    )
+    raise UnsupportedError("a Python value is made of a tensor's data")
 
 
 @lowers("aten.isin.Tensor_Tensor")

@@ -96,7 +96,4 @@ def _bag(b: Builder, vectors: Value, kept: Value | None, mode: str) -> Value:
 
 @lowers("aten.embedding_renorm_.default", "aten.embedding_renorm.default")
 def lower_embedding_renorm(b: Builder, weight: Value, indices: Value, max_norm: float, norm_type: float) -> Any:
-    raise UnsupportedError(
-        "an embedding with max_norm changes its own weights in forward",
-        "scale the rows once before converting: model.weight.data.renorm_(norm_type, 0, max_norm), and max_norm=None",
-    )
+    raise UnsupportedError("an embedding with max_norm changes its own weights in forward")

@@ -276,11 +276,11 @@ def lower_positive(b: Builder, x: Value) -> Value:
     return x
 
 
-def _register_refused(op: str, suggestion: str) -> None:
+def _register_refused(op: str) -> None:
     @lowers(f"aten.{op}.default")
     def refuse(b: Builder, *arguments: Value) -> Value:
-        raise UnsupportedError("TFLite has no op that this function could be composed of exactly", suggestion)
+        raise UnsupportedError("TFLite has no op that this function could be composed of exactly")
 
 
 for _op in ("lgamma", "digamma", "erfinv", "i0", "special_ndtri", "igamma", "special_i1", "polygamma"):
-    _register_refused(_op, "compute it before the model, or look it up in a table with torch.bucketize")
+    _register_refused(_op)

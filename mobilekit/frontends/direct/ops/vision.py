@@ -184,19 +184,9 @@ _refuse(
     "return boxes and scores from the model, and run mobilekit's detection post-processing on them",
 )
 _refuse(
-    "torchvision.roi_align.default",
-    "roi_align reads the image at places that other outputs decide, which no TFLite op does",
-    "end the model at the feature map and the boxes, or pool fixed regions with adaptive_avg_pool2d",
-)
-_refuse(
     "torchvision.roi_pool.default",
     "roi_pool reads the image at places that other outputs decide, which no TFLite op does",
     "end the model at the feature map and the boxes, or pool fixed regions with adaptive_max_pool2d",
-)
-_refuse(
-    "torchvision.deform_conv2d.default",
-    "a deformable convolution reads the image at places that its offsets decide, which no TFLite op does",
-    "train with a plain (dilated) convolution in its place, or sample once with torch.nn.functional.grid_sample",
 )
 
 
