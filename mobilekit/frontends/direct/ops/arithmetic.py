@@ -290,8 +290,8 @@ def lower_hypot(b: Builder, x: Value, y: Value) -> Value:
     left, right = operands(b, x, y)
     longer = binary(b, "MAXIMUM", unary_like(b, "ABS", left), unary_like(b, "ABS", right))
     scale = binary(b, "MINIMUM", binary(b, "MAXIMUM", longer, float(_FLOAT32.tiny)), float(_FLOAT32.max))
-    squares = [unary_like(b, "SQUARE", binary(b, "DIV", leg, scale)) for leg in (left, right)]
-    return binary(b, "MUL", scale, unary_like(b, "SQRT", binary(b, "ADD", *squares)))
+    first, second = (unary_like(b, "SQUARE", binary(b, "DIV", leg, scale)) for leg in (left, right))
+    return binary(b, "MUL", scale, unary_like(b, "SQRT", binary(b, "ADD", first, second)))
 
 
 @lowers("aten.copysign.Tensor", "aten.copysign.Scalar")
