@@ -21,6 +21,8 @@ _ADVICE = {
     "bincount": _IN_APP + "torch.nn.functional.one_hot(x, num_classes=n).sum(0)",
     "bitwise_left_shift": "shift by a constant, or multiply: x * table[count], with table = 2 ** torch.arange(31)",
     "bitwise_right_shift": "shift by a constant, or divide: x // table[count], with table = 2 ** torch.arange(31)",
+    "__lshift__": "shift by a constant, or multiply: x * table[count], with table = 2 ** torch.arange(31)",
+    "__rshift__": "shift by a constant, or divide: x // table[count], with table = 2 ** torch.arange(31)",
     "embedding_renorm": "once, before converting: layer.weight.data.renorm_(2, 0, max_norm); layer.max_norm = None",
     "nms": "return boxes, scores, and run mobilekit.kernels.nms(boxes, scores, iou_threshold) on them",
     "lgamma": _NO_FORM.format("gammaln"),
