@@ -337,8 +337,9 @@ ABIS = (
 # As cpp/CMakeLists.txt, and without the headers of this machine: what of the C library is used stands in app/src/main/cpp/libc.
 COMPILE = (
     "-std=c++17", "-O3", "-fPIC", "-ffp-contract=off", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics",
-    "-fvisibility=hidden", "-fstack-protector-strong", "-nostdlibinc", "-nostdinc++", "-Wall", "-Wextra", "-Werror",
+    "-fvisibility=hidden", "-ffunction-sections", "-fstack-protector-strong", "-nostdlibinc", "-nostdinc++", "-Wall", "-Wextra", "-Werror",
 )  # fmt: skip
+# Each function a section, of which the linker drops what the app does not call: a kernel may use libm where Python alone runs it.
 # 16 KB pages: Android 15 phones may have them. --no-undefined against stubs of bionic: nothing but what it exports is used.
 LINK = (
     "-shared", "-nostdlib", "-fuse-ld=lld", "-Wl,-z,max-page-size=16384", "-Wl,-z,now", "-Wl,-z,relro", "-Wl,--no-undefined",

@@ -19,8 +19,8 @@ from mobilekit.android.sign import Key, sign
 from mobilekit.errors import InputError
 from mobilekit.files import check_writable, write_file
 from mobilekit.graph import reader
-from mobilekit.sidecar import ClassificationSpec, Sidecar
-from mobilekit.tasks.classification import Postprocess
+from mobilekit.sidecar import Sidecar
+from mobilekit.tasks import classification, detection, recognition
 from mobilekit.tasks.preprocess import Preprocess
 
 MODEL, SIDECAR = "assets/model.tflite", "assets/model.json"
@@ -28,6 +28,12 @@ MODEL, SIDECAR = "assets/model.tflite", "assets/model.json"
 RUNTIME_VERSION = (2, 16, 1)
 APP_VARIABLE = "MOBILEKIT_ANDROID_APP"
 _SCORE_DTYPES = ("int8", "float32")
+# What the app shows; each refuses a sidecar that contradicts itself, in words that the app has too (Postprocessor.kt).
+_TASKS = {
+    "classification": classification.Postprocess.from_sidecar,
+    "detection": detection.Postprocess.from_sidecar,
+    "recognition": recognition.Postprocess.from_sidecar,
+}
 
 
 @dataclass(frozen=True)
@@ -69,13 +75,18 @@ def check_runs(sidecar: Sidecar) -> None:
     """:class:`InputError` where the app would show an error instead of answers."""
     name = sidecar.model
     Preprocess.from_sidecar(sidecar)  # one image, of the size that the preprocessing makes
+    if sidecar.states:
+        raise InputError(f"'{name}' keeps state from call to call: the app runs each frame for itself")
+    if sidecar.stages is not None:
+        raise InputError(f"'{name}' is more than one run of its file: the app runs it once")
     spec = sidecar.postprocess
-    if not isinstance(spec, ClassificationSpec):
-        task = f"is for {spec.kind}" if spec else "has a sidecar that does not say what its outputs mean"
-        raise InputError(f"'{name}' {task}: the app shows classification")
+    if spec is None:
+        raise InputError(f"'{name}' has a sidecar that does not say what its outputs mean: convert with --task")
+    if spec.kind not in _TASKS:
+        raise InputError(f"'{name}' is for {spec.kind}: the app shows {', '.join(_TASKS)}")
     if len(sidecar.outputs) != 1:
-        raise InputError(f"'{name}' has {len(sidecar.outputs)} outputs, a classifier has one")
-    Postprocess.from_sidecar(sidecar)  # as many labels as classes
+        raise InputError(f"'{name}' has {len(sidecar.outputs)} outputs, {spec.kind} reads one")
+    _TASKS[spec.kind](sidecar)  # of a shape that the task reads, and as many labels as classes
     output = sidecar.outputs[0]
     if output.dtype not in _SCORE_DTYPES:
         raise InputError(f"output '{output.name}' of '{name}' is {output.dtype}: the app reads int8 and float32 scores")

@@ -34,7 +34,7 @@ DECODERS: Final[dict[str, Decoder]] = {
     "yolov8": Decoder("channels-first", objectness=False),  # v8, v9, v11: 1 x 84 x 8400
     "yolov5": Decoder("channels-last", objectness=True),  # v5, v7, YOLOX with decoding: 1 x 25200 x 85
 }
-"""What ``postprocess.decoder`` of a sidecar may say; the app has the same table (Postprocessors.kt)."""
+"""What ``postprocess.decoder`` of a sidecar may say; the app has the same table (Detector.kt)."""
 
 
 @dataclass(frozen=True)

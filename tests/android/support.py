@@ -17,6 +17,8 @@ import pytest
 
 from mobilekit.kernels.image import FORMATS
 from mobilekit.kernels.request import CHANNELS, COLORS, DTYPES, FILTERS, LAYOUTS, PreprocessRequest
+from mobilekit.sidecar import AffineSpec, DetectionSpec
+from mobilekit.tasks.detection import DECODERS
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "android_demo"
@@ -72,8 +74,37 @@ def case_bytes(request: PreprocessRequest) -> bytes:
     planes = [plane.tobytes() for plane in request.image.planes]
     planes += [b""] * (3 - len(planes))
     out = int(np.prod(request.shape)) * np.dtype(request.dtype).itemsize
-    head = struct.pack("<20i4d9f", *ints, *crop, *levels) + struct.pack("<4q", *map(len, planes), out)
+    head = struct.pack("<i20i4d9f", 0, *ints, *crop, *levels) + struct.pack("<4q", *map(len, planes), out)
     return head + b"".join(planes)
+
+
+def _dtype(values: np.ndarray) -> int:
+    return DTYPES.index(str(values.dtype))
+
+
+def head_bytes(values: np.ndarray, request: PreprocessRequest, spec: DetectionSpec, q: AffineSpec | None) -> bytes:
+    """The output of a YOLO head over the frame of ``request``, as a case of jni_driver.cc."""
+    decoder = DECODERS[spec.decoder]
+    first = decoder.layout == "channels-first"
+    channels, anchors = values.shape[-2:] if first else values.shape[:-3:-1]
+    numbers = (
+        1, _dtype(values), q.zero_point if q else 0, anchors, channels - 4 - decoder.objectness, 0 if first else 1,
+        int(decoder.objectness), spec.max_results, 0,
+    )  # fmt: skip
+    ints, crop, levels = plan_arrays(request)
+    return (
+        struct.pack("<9i3d", *numbers, q.scale if q else 1.0, spec.score_threshold, spec.iou_threshold)
+        + struct.pack("<20i4d9f", *ints, *crop, *levels)
+        + struct.pack("<q", values.nbytes)
+        + values.tobytes()
+    )
+
+
+def text_bytes(values: np.ndarray, blank: int, q: AffineSpec | None) -> bytes:
+    """Steps x classes as a case of jni_driver.cc."""
+    steps, classes = values.shape[-2:]
+    numbers = (2, _dtype(values), q.zero_point if q else 0, steps, classes, blank, q.scale if q else 1.0)
+    return struct.pack("<6id", *numbers) + struct.pack("<q", values.nbytes) + values.tobytes()
 
 
 def run_checked(command: Iterable[str | Path], **options: object) -> str:

@@ -28,7 +28,7 @@ from mobilekit.sidecar import (
 )
 from mobilekit.tasks import detection, recognition
 from mobilekit.tasks.classification import Postprocess
-from tests.android.support import module, need
+from tests.android.support import ROOT, module, need
 
 pytestmark = pytest.mark.slow
 
@@ -171,6 +171,15 @@ def readings() -> list[tuple[str, Sidecar, np.ndarray]]:
     return found
 
 
+def placements() -> list[dict[str, Any]]:
+    """Every turn, mirrored and not, of one box that lies in the upper left third of the frame as stored."""
+    return [
+        {"frame_width": 640, "frame_height": 480, "rotation": rotation, "mirrored": mirrored, "box": [64, 48, 192, 240],
+         "view": [10, 20, 480, 640] if rotation in (90, 270) else [5, 7, 320, 240]}
+        for rotation in (0, 90, 180, 270) for mirrored in (False, True)
+    ]  # fmt: skip
+
+
 CAMERA = CameraModel("test", 10.0, 20.0, 15.0, "", "", "")
 
 
@@ -200,6 +209,8 @@ BAD_SIDECARS = {
     "not json": "model.json is not JSON",
     '{"version": 2}': "model.json has version 2, this app reads 1: install a newer app",
     '{"version": 1, "mood": 3}': "model.json: mood: no such field",
+    '{"version": 1, "states": [{}]}': "model.json: states: the model keeps state from call to call, this app runs each frame for itself",
+    '{"version": 1, "stages": {}}': "model.json: stages: the model is more than one run of its file, this app runs it once",
 }
 
 
@@ -222,6 +233,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "scores": [],
         "detections": [],
         "readings": [],
+        "placements": placements(),
         "sidecars": list(BAD_SIDECARS),
     }
     for case in frames():
@@ -296,6 +308,28 @@ def test_readings_are_those_of_python(answers: dict[str, Any]) -> None:
     assert [r["text"] == "" for r in answers["readings"]][-1]
 
 
+def test_boxes_lie_where_the_pixels_lie(answers: dict[str, Any]) -> None:
+    """A picture with the box painted white, turned and mirrored by numpy and stretched to the view, is white in the same place."""
+    for case, answer in zip(placements(), answers["placements"], strict=True):
+        picture = np.zeros((case["frame_height"], case["frame_width"]), bool)
+        x1, y1, x2, y2 = case["box"]
+        picture[y1:y2, x1:x2] = True
+        picture = np.rot90(picture, -case["rotation"] // 90)  # rot90 turns the other way round
+        if case["mirrored"]:
+            picture = picture[:, ::-1]
+        rows, columns = np.flatnonzero(picture.any(1)), np.flatnonzero(picture.any(0))
+        left, top, width, height = case["view"]
+        across, down = width / picture.shape[1], height / picture.shape[0]
+        expected = [
+            left + across * columns[0],
+            top + down * rows[0],
+            left + across * (columns[-1] + 1),
+            top + down * (rows[-1] + 1),
+        ]
+        # Some float32 steps on numbers below 1000: 1e-3 is a thousandth of a pixel.
+        assert answer == pytest.approx(expected, abs=1e-3), case
+
+
 def test_accounts_as_python_does(answers: dict[str, Any]) -> None:
     run, display, _ = recording()
     expected, (answer,) = account(run, CAMERA, display), answers["accounts"]
@@ -339,25 +373,43 @@ def test_bad_sidecars_are_named(answers: dict[str, Any]) -> None:
 
 # --- The activities, under Robolectric.
 
+# A JVM each: native graphics have a class loader of their own, and a native library belongs to one.
+ROBOLECTRIC = ("ActivityTest", "ScreensTest")
+
 
 @pytest.fixture(scope="module")
 def robolectric(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Runs ActivityTest.kt; the folder with the report that its bench wrote."""
+    """Runs ActivityTest.kt and ScreensTest.kt; the folder with the report of the bench and the pictures of the screens."""
     need(JAVA)
     jvm = module("jvm")
     folder = tmp_path_factory.mktemp("robolectric")
-    properties = {**jvm.robolectric_properties(), "mobilekit.report": str(folder / "report.json")}
-    status, said = jvm.java("org.junit.runner.JUnitCore", "dev.mobilekit.demo.ActivityTest", properties=properties)
-    assert status == 0, said
-    # As many as the source has, so that none is skipped unseen.
-    written = (module("jvm").TESTS / "dev/mobilekit/demo/ActivityTest.kt").read_text().count("@Test\n")
-    assert f"OK ({written} tests)" in said
+    properties = {
+        **jvm.robolectric_properties(), "mobilekit.report": str(folder / "report.json"), "mobilekit.screens": str(folder),
+    }  # fmt: skip
+    for name in ROBOLECTRIC:
+        status, said = jvm.java("org.junit.runner.JUnitCore", f"dev.mobilekit.demo.{name}", properties=properties)
+        assert status == 0, said
+        # As many as the source has, so that none is skipped unseen.
+        written = (jvm.TESTS / f"dev/mobilekit/demo/{name}.kt").read_text().count("@Test\n")
+        assert f"OK ({written} tests)" in said
     return folder
 
 
 def test_activities(robolectric: Path) -> None:
     """Permission flows, life cycle, cameras, errors and the correction: one JVM for all of ActivityTest.kt."""
     assert (robolectric / "report.json").is_file()
+
+
+def test_screens(robolectric: Path) -> None:
+    """What they show is asserted in ScreensTest.kt; the pictures of docs/images are among them."""
+    from PIL import Image as Picture
+
+    drawn = {path.name: Picture.open(path).size for path in robolectric.glob("*.png")}
+    assert len(drawn) == 6
+    assert set(drawn.values()) == {(320, 480)}
+    shown = {path.name for path in (ROOT / "docs" / "images").glob("android-*.png")}
+    assert shown
+    assert shown <= set(drawn)
 
 
 def test_the_bench_of_the_app_writes_the_schema_of_python(robolectric: Path) -> None:

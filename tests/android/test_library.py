@@ -15,7 +15,9 @@ import numpy as np
 import pytest
 
 from mobilekit import kernels
-from tests.android.support import case_bytes, module, need, run_checked
+from mobilekit.tasks.detection import DECODERS
+from tests.android.support import case_bytes, head_bytes, module, need, run_checked, text_bytes
+from tests.android.test_jvm import detections, preprocessor_of, readings
 from tests.kernels.cases import read_cases
 
 HERE = Path(__file__).parent
@@ -89,6 +91,57 @@ def test_gives_the_bytes_of_python_on_every_case(run_library) -> None:
         assert answers[at + 4 : at + 4 + len(expected)] == expected, case
         at += 4 + len(expected)
     assert at == len(answers)
+
+
+def test_heads_give_the_detections_of_python(run_library) -> None:
+    """yoloScratchBytes, detectYolo and boxesToFrame, over every strange frame of test_jvm."""
+    asked, expected = [], []
+    for _, case, document, values in detections():
+        request = preprocessor_of(case).request(case["image"])
+        spec, q = document.postprocess, document.outputs[0].quantization
+        asked.append(head_bytes(values, request, spec, q))
+        decoder = DECODERS[spec.decoder]
+        found = kernels.detect_yolo(
+            values, confidence=spec.score_threshold, iou_threshold=spec.iou_threshold, layout=decoder.layout,
+            objectness=decoder.objectness, max_detections=spec.max_results, scale=q.scale if q else 1.0,
+            zero_point=q.zero_point if q else 0,
+        )  # fmt: skip
+        boxes = kernels.boxes_to_frame(found.boxes, request)
+        expected.append(struct.pack("<i", len(found)) + b"".join(
+            box.tobytes() + np.float32(score).tobytes() + struct.pack("<2i", index, anchor)
+            for box, score, index, anchor in zip(boxes, found.scores, found.classes, found.anchors, strict=True)
+        ))  # fmt: skip
+    assert sum(map(len, expected)) > 300 * 28
+    assert run_library(b"".join(asked)) == b"".join(expected)
+
+
+def test_texts_give_the_symbols_of_python(run_library) -> None:
+    asked, expected = [], []
+    for _, document, values in readings():
+        q, blank = document.outputs[0].quantization, document.postprocess.blank
+        asked.append(text_bytes(values, blank, q))
+        read = kernels.ctc_greedy(values, blank=blank, scale=q.scale if q else 1.0, zero_point=q.zero_point if q else 0)
+        expected.append(
+            struct.pack("<i", len(read)) + read.symbols.tobytes() + read.steps.tobytes() + read.scores.tobytes()
+        )
+    assert run_library(b"".join(asked)) == b"".join(expected)
+
+
+def test_refuses_heads_and_texts_that_cannot_be(run_library) -> None:
+    _, case, document, values = detections()[0]
+    head = head_bytes(values, preprocessor_of(case).request(case["image"]), document.postprocess, None)
+    anchors = bytearray(head)
+    struct.pack_into("<i", anchors, 4 * 3, values.shape[-1] + 1)  # one more than the tensor has
+    threshold = bytearray(head)
+    struct.pack_into("<d", threshold, 4 * 9 + 8, 1.5)
+    _, document, values = readings()[0]
+    text = text_bytes(values, 0, None)
+    steps, blank = bytearray(text), bytearray(text)
+    struct.pack_into("<i", steps, 4 * 3, values.shape[-2] + 1)
+    struct.pack_into("<i", blank, 4 * 5, values.shape[-1])
+    answers = run_library(b"".join((anchors, threshold, steps, blank)))
+    # -BUFFER_TOO_SMALL, -THRESHOLD, -BUFFER_TOO_SMALL, -RANGE of cpp/include/mobilekit/status.h.
+    assert struct.unpack("<4i", answers) == (-6, -20, -6, -16)
 
 
 def test_refuses_what_cannot_be(run_library) -> None:

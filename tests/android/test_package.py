@@ -9,6 +9,7 @@ import json
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,12 +20,22 @@ from mobilekit.android.sign import Key, sign
 from mobilekit.cli import main
 from mobilekit.errors import InputError, OutputError
 from mobilekit.graph.writer import write
-from mobilekit.sidecar import DetectionSpec, PreprocessSpec, Sidecar
+from mobilekit.sidecar import (
+    DetectionSpec,
+    PreprocessSpec,
+    RecognitionSpec,
+    SegmentationSpec,
+    Sidecar,
+    StateSpec,
+    TensorSpec,
+)
 from tests.android.support import ROOT, need, run_checked
-from tests.android.test_jvm import sidecar
+from tests.android.test_jvm import sidecar, tensor
 from tests.graph.build import small_cnn
 
 SPEC = PreprocessSpec(height=8, width=8, mean=(0.0,), std=(1.0,))
+HEAD = tensor("out", (1, 9, 300), "float32", None)
+STATE = StateSpec(buffer="cache", input="in", output="out", initial=(0.0,))
 
 
 @pytest.fixture
@@ -70,17 +81,35 @@ def test_apksigner_takes_it(app: Path, model: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("document", "said"),
     [
-        (sidecar(SPEC, postprocess=DetectionSpec(decoder="yolo")), "'net' is for detection: the app shows classification"),
+        (sidecar(SPEC, postprocess=SegmentationSpec()), "'net' is for segmentation: the app shows classification, detection, recognition"),
+        (sidecar(SPEC, postprocess=DetectionSpec(decoder="yolo")), "decoder 'yolo' is not known; known are yolov8, yolov5"),
+        (sidecar(SPEC, postprocess=RecognitionSpec()), "recognition needs the character of every class"),
+        (sidecar(SPEC, outputs=(HEAD, HEAD)), "'net' has 2 outputs, classification reads one"),
+        (sidecar(SPEC, states=(STATE,)), "'net' keeps state from call to call: the app runs each frame for itself"),
         (sidecar(SPEC, postprocess=None), "does not say what its outputs mean"),
         (sidecar(SPEC, preprocess=None), "does not say how pictures become inputs"),
         (sidecar(SPEC, labels=("one",)), "1 labels for 10 classes"),
         (sidecar(SPEC, min_runtime_version="2.17.0"), "needs runtime 2.17.0, the app has 2.16.1"),
     ],
-    ids=["detection", "no postprocess", "no preprocess", "labels", "runtime"],
+    ids=["segmentation", "decoder", "recognition", "outputs", "states", "no postprocess", "no preprocess", "labels", "runtime"],
 )  # fmt: skip
 def test_refuses_what_the_app_could_not_run(document: Sidecar, said: str) -> None:
     with pytest.raises(InputError, match=said):
         check_runs(document)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "spec", "labels"),
+    [
+        ((HEAD,), DetectionSpec(decoder="yolov8"), None),
+        ((tensor("out", (1, 5, 3), "float32", None),), RecognitionSpec(), ("", "o", "k")),
+    ],
+    ids=["detection", "recognition"],
+)
+def test_takes_every_task_of_the_app(
+    outputs: tuple[TensorSpec, ...], spec: Any, labels: tuple[str, ...] | None
+) -> None:
+    check_runs(sidecar(SPEC, outputs=outputs, postprocess=spec, labels=labels))
 
 
 def test_refuses_files_that_do_not_fit(app: Path, model: Path, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ class BenchActivity : Activity(), Choreographer.FrameCallback {
     private fun begin() {
         val baseline = rssMb("VmRSS")
         val startNs = System.nanoTime()
-        val model = settings.model?.let { Model.ofFile(File(it)) } ?: Model.ofAssets(assets)
+        val model = settings.model?.let { Model.ofFile(File(it)) } ?: Wiring.model(assets)
         val runner = Wiring.runner(model.data, Backend.CPU, settings.threads, settings.delegate == "xnnpack")
         val loadedNs = System.nanoTime()
         val pipeline = model.pipeline(runner)
@@ -94,7 +94,7 @@ class BenchActivity : Activity(), Choreographer.FrameCallback {
         run.onVsync(vsyncNs)
         if (run.session.handover.take(run.slot)) {
             run.drawing = true
-            overlay.show(run.slot.answers) { run.label(it) }
+            overlay.show(run.slot.answers, run.pipeline.postprocessor)
         }
     }
 
@@ -246,7 +246,7 @@ class BenchActivity : Activity(), Choreographer.FrameCallback {
         val warmUpRuns: Int
         // Twice as many as are asked for, and a second of lead-in: a camera may be faster than it was asked to be.
         val recording = Recording((2 * (settings.seconds + 1) * maxOf(settings.fps, 60.0)).toInt())
-        val slot = Handover.Slot(pipeline.answers.indices.size)
+        val slot = Handover.Slot(pipeline.postprocessor)
         val session: Session
         private val durationNs = (settings.seconds * NS_PER_S).toLong()
         val allowedNs = durationNs + 10 * NS_PER_S
@@ -257,7 +257,6 @@ class BenchActivity : Activity(), Choreographer.FrameCallback {
             private set
         private var lastVsyncNs = 0L
         private var cpuStartMs = 0L
-        private val labels = model.postprocessor()
         @Volatile private var kept: KeptFrame? = null
 
         init {
@@ -272,8 +271,6 @@ class BenchActivity : Activity(), Choreographer.FrameCallback {
             warmUpRuns = runs
             session = Session(Tap(source), runner, pipeline, null)
         }
-
-        fun label(index: Int) = labels.label(index)
 
         fun onVsync(vsyncNs: Long) {
             lastVsyncNs = vsyncNs

@@ -231,13 +231,6 @@ class Camera2Source(
         if (stream.busy) handler?.postDelayed({ retire(stream) }, RETIRE_MS) else stream.reader.close()
     }
 
-    private fun words(error: CameraAccessException): String = when (error.reason) {
-        CameraAccessException.CAMERA_IN_USE -> "it is in use"
-        CameraAccessException.MAX_CAMERAS_IN_USE -> "too many cameras are in use"
-        CameraAccessException.CAMERA_DISABLED -> "the device's policy disables it"
-        else -> error.message ?: "error ${error.reason}"
-    }
-
     private companion object {
         const val TAG = "mobilekit"
         const val MAX_IMAGES = 4
@@ -255,6 +248,13 @@ class Camera2Source(
             return null
         }
     }
+}
+
+internal fun words(error: CameraAccessException): String = when (error.reason) {
+    CameraAccessException.CAMERA_IN_USE -> "it is in use"
+    CameraAccessException.MAX_CAMERAS_IN_USE -> "too many cameras are in use"
+    CameraAccessException.CAMERA_DISABLED -> "the device's policy disables it"
+    else -> error.message ?: "error ${error.reason}"
 }
 
 /** No camera that could be used. */

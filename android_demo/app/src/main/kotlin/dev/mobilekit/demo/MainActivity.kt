@@ -17,12 +17,15 @@ import android.widget.Button
 import android.widget.EditText
 import android.widget.TextView
 import java.io.File
+import java.util.concurrent.Executors
 
 /**
  * The camera's picture, what the model says about it, and how old that is.
  *
- *     resumed and allowed and a surface to show on  ->  camera + worker run
- *     any of the three gone                         ->  both stop
+ *     on the screen and allowed and a surface to show on  ->  camera + worker run
+ *     any of the three gone                               ->  both stop
+ *
+ * On the screen is started, not resumed: in a split screen the half without the focus is paused and still seen.
  *
  * Everything here is the main thread's. Two other threads hand over: the worker its answers ([Handover]), the camera its state.
  */
@@ -34,17 +37,18 @@ class MainActivity : Activity(), SurfaceHolder.Callback, Choreographer.FrameCall
 
     private var model: Model? = null
     private var log: EventLog? = null
-    private var labels: Postprocessor? = null
+    private var logProblem: String? = null
+    private var shown: Handover.Slot? = null
+    private val writer = Executors.newSingleThreadExecutor { Thread(it, "mobilekit-log") }
     private var session: Session? = null
     private var facing = Facing.BACK
     private var wish = Backend.CPU
-    private var resumed = false
+    private var started = false
     private var surfaced = false
     private var asked = false
     private var fixed: Size? = null
 
     private val meter = LatencyMeter()
-    private val shown = Handover.Slot(MAX_ANSWERS)
     private var drawing = false
     private var vsyncs = 0
     private var lastVsyncNs = 0L
@@ -73,6 +77,7 @@ class MainActivity : Activity(), SurfaceHolder.Callback, Choreographer.FrameCall
         message.setOnClickListener { if (!allowed()) requestPermissions(arrayOf(Manifest.permission.CAMERA), REQUEST) }
         overlay.setOnClickListener { correct() }
         overlay.onDrawn = ::drawn
+        overlay.picture = preview
         preview.holder.addCallback(this)
         load()
     }
@@ -84,20 +89,30 @@ class MainActivity : Activity(), SurfaceHolder.Callback, Choreographer.FrameCall
         state.putBoolean(ASKED, asked)
     }
 
+    override fun onStart() {
+        super.onStart()
+        started = true
+        update()
+    }
+
     override fun onResume() {
         super.onResume()
-        resumed = true
         if (!allowed() && !asked) {
             asked = true // once by itself: asking again after every "no" would never end
             requestPermissions(arrayOf(Manifest.permission.CAMERA), REQUEST)
         }
-        update()
+        update() // allowed in the settings, perhaps
     }
 
-    override fun onPause() {
-        resumed = false
+    override fun onStop() {
+        started = false
         update()
-        super.onPause()
+        super.onStop()
+    }
+
+    override fun onDestroy() {
+        writer.shutdown() // what it has is still written
+        super.onDestroy()
     }
 
     override fun onRequestPermissionsResult(code: Int, permissions: Array<out String>, results: IntArray) = update()
@@ -119,10 +134,13 @@ class MainActivity : Activity(), SurfaceHolder.Callback, Choreographer.FrameCall
 
     private fun load() {
         try {
-            val model = Model.ofAssets(assets)
-            labels = model.postprocessor()
+            val model = Wiring.model(assets)
+            shown = Handover.Slot(model.postprocessor())
             // No folder (storage gone): the log's own error will say so.
-            log = EventLog(File(getExternalFilesDir(null), EventLog.FILE), model.sidecar.sha256)
+            log = EventLog(
+                File(getExternalFilesDir(null), EventLog.FILE), model.sidecar.sha256, writer,
+                failed = { runOnUiThread { logProblem = it } },
+            )
             this.model = model
         } catch (error: ModelException) {
             say(error.message)
@@ -147,7 +165,7 @@ class MainActivity : Activity(), SurfaceHolder.Callback, Choreographer.FrameCall
         if (!allowed()) {
             stop()
             say(getString(R.string.permission))
-        } else if (resumed && surfaced) {
+        } else if (started && surfaced) {
             if (session == null) start(model)
         } else {
             stop()
@@ -168,6 +186,7 @@ class MainActivity : Activity(), SurfaceHolder.Callback, Choreographer.FrameCall
             refreshHz = systemDisplay().refreshRate.toDouble()
             meter.clear()
             say(null)
+            overlay.mirrored = facing == Facing.FRONT
             session = Session(source, runner, pipeline, preview.holder.surface).also { it.start() }
             Choreographer.getInstance().postFrameCallback(this)
         } catch (error: ModelException) {
@@ -211,11 +230,13 @@ class MainActivity : Activity(), SurfaceHolder.Callback, Choreographer.FrameCall
     /** Every vsync: show the newest answers, if there are new ones, and sample the age of what is on the screen. */
     override fun doFrame(vsyncNs: Long) {
         val session = this.session ?: return
+        val shown = this.shown ?: return
         Choreographer.getInstance().postFrameCallback(this)
         lastVsyncNs = vsyncNs
         if (session.handover.take(shown)) {
             drawing = true
-            overlay.show(shown.answers) { labels!!.label(it) }
+            overlay.show(shown.answers, session.pipeline.postprocessor)
+            if (shown.answers.count > 0) log?.shown(shown.answers.indices[0], overlay.best, shown.answers.scores[0])
         }
         meter.onVsync(vsyncNs, halfScanOutNs)
         if (++vsyncs % VSYNCS_A_FIGURE == 0) tell(session)
@@ -224,6 +245,7 @@ class MainActivity : Activity(), SurfaceHolder.Callback, Choreographer.FrameCall
     /** The end of a drawing: from here on the time is the compositor's. */
     private fun drawn(nowNs: Long) {
         val session = this.session ?: return
+        val shown = this.shown ?: return
         if (!drawing) return // drawn again for some other reason
         drawing = false
         // The grid of vsyncs through the last one that the system told of.
@@ -234,8 +256,8 @@ class MainActivity : Activity(), SurfaceHolder.Callback, Choreographer.FrameCall
     }
 
     private fun tell(session: Session) {
-        session.failure?.let { return say(it) }
-        say(session.state.words)
+        say(session.failure ?: session.state.words.ifEmpty { logProblem })
+        if (session.failure != null) return
         val stages = LatencyMeter.STAGES.indices.joinToString("  ") { "${LatencyMeter.STAGES[it]} ${ms(meter.stageP50Ms(it))}" }
         figures.text = buildString {
             append("camera to screen p50 ${ms(meter.deliveredP50Ms)} p90 ${ms(meter.deliveredP90Ms)} ms")
@@ -253,11 +275,12 @@ class MainActivity : Activity(), SurfaceHolder.Callback, Choreographer.FrameCall
     /** Tap the result: it was right, or it was something else. */
     private fun correct() {
         val log = this.log ?: return
-        if (shown.answers.count == 0) return
-        val index = shown.answers.indices[0]
-        val score = shown.answers.scores[0]
-        val label = labels!!.label(index)
-        note(log.add(EventLog.Event.SHOWN, index, label, score))
+        val answers = shown?.answers ?: return
+        if (answers.count == 0) return
+        val index = answers.indices[0]
+        val score = answers.scores[0]
+        val label = overlay.best
+        log.shown(index, label, score, atOnce = true)
         val field = EditText(this).apply {
             id = R.id.correction
             setText(label)
@@ -269,19 +292,15 @@ class MainActivity : Activity(), SurfaceHolder.Callback, Choreographer.FrameCall
             .setPositiveButton(R.string.send) { _, _ ->
                 val words = field.text.toString().trim()
                 if (words.isEmpty() || words == label) {
-                    note(log.add(EventLog.Event.ACCEPTED, index, label, score))
+                    log.add(EventLog.Event.ACCEPTED, index, label, score)
                 } else {
-                    note(log.add(EventLog.Event.CORRECTED, index, label, score, words))
+                    log.add(EventLog.Event.CORRECTED, index, label, score, words)
                 }
             }
-            .setNeutralButton(R.string.right) { _, _ -> note(log.add(EventLog.Event.ACCEPTED, index, label, score)) }
+            .setNeutralButton(R.string.right) { _, _ -> log.add(EventLog.Event.ACCEPTED, index, label, score) }
             .setNegativeButton(android.R.string.cancel) { dialog, _ -> dialog.cancel() }
-            .setOnCancelListener { note(log.add(EventLog.Event.ABANDONED, index, label, score)) }
+            .setOnCancelListener { log.add(EventLog.Event.ABANDONED, index, label, score) }
             .show()
-    }
-
-    private fun note(problem: String?) {
-        if (problem != null) say(problem)
     }
 
     private companion object {
@@ -289,7 +308,6 @@ class MainActivity : Activity(), SurfaceHolder.Callback, Choreographer.FrameCall
         const val FACING = "facing"
         const val WISH = "wish"
         const val ASKED = "asked"
-        const val MAX_ANSWERS = 64
         // As many as there are fast cores on nearly every phone of the last years.
         const val THREADS = 2
         // More pixels than a model of 224 needs; the ISP gives 720p at 30 fps on every phone.

@@ -12,30 +12,30 @@ import java.security.MessageDigest
 /** A .tflite file, mapped, with its sidecar. */
 class Model(val data: ByteBuffer, val sidecar: Sidecar) {
     val preprocess: PreprocessSpec
-    val classification: ClassificationSpec
 
     init {
         val name = sidecar.model
         if (sidecar.inputs.size != 1) throw SidecarException("'$name' takes ${sidecar.inputs.size} inputs, a camera gives one image")
         preprocess = sidecar.preprocess ?: throw SidecarException("the sidecar of '$name' does not say how pictures become inputs")
-        classification = sidecar.classification ?: throw SidecarException(
-            if (sidecar.task == null) {
-                "the sidecar of '$name' does not say what its outputs mean"
-            } else {
-                "'$name' is for ${sidecar.task}: this app shows classification"
-            },
-        )
-        if (sidecar.outputs.size != 1) throw SidecarException("'$name' has ${sidecar.outputs.size} outputs, a classifier has one")
+        val task = sidecar.task ?: throw SidecarException("the sidecar of '$name' does not say what its outputs mean")
+        if (sidecar.outputs.size != 1) throw SidecarException("'$name' has ${sidecar.outputs.size} outputs, $task reads one")
         val digest = MessageDigest.getInstance("SHA-256").also { it.update(data.duplicate()) }.digest()
         val sha256 = digest.joinToString("") { "%02x".format(it) }
         if (sha256 != sidecar.sha256) throw SidecarException("the sidecar describes another file than the model beside it (sha256 differs)")
     }
 
     fun pipeline(runner: ModelRunner): Pipeline = Pipeline(
-        Preprocessor(preprocess, sidecar.inputs[0]), runner, postprocessor(),
+        Preprocessor(preprocess, sidecar.inputs[0]), runner, postprocessor(), sidecar.outputs[0].bytes,
     )
 
-    fun postprocessor() = Postprocessor(classification, sidecar.outputs[0], sidecar.labels)
+    /** The task that the sidecar names. */
+    fun postprocessor(): Postprocessor {
+        val (output, labels) = sidecar.outputs[0] to sidecar.labels
+        sidecar.classification?.let { return Classifier(it, output, labels) }
+        sidecar.detection?.let { return Detector(it, output, labels) }
+        sidecar.recognition?.let { return Recognizer(it, output, labels) }
+        throw SidecarException("'${sidecar.model}' is for ${sidecar.task}: this app shows classification, detection and recognition")
+    }
 
     companion object {
         /** From the app itself; stored uncompressed, so that it is mapped and not read. */

@@ -23,9 +23,11 @@ class FrameTimes {
 class Pipeline(
     private val preprocessor: Preprocessor,
     private val runner: ModelRunner,
-    private val postprocessor: Postprocessor,
+    val postprocessor: Postprocessor,
+    /** Of the output tensor, as the sidecar has it. */
+    outputBytes: Int,
 ) {
-    val answers = Answers(postprocessor.k)
+    val answers = postprocessor.answers()
     val times = FrameTimes()
 
     init {
@@ -34,6 +36,9 @@ class Pipeline(
                 "the sidecar describes an input of ${preprocessor.inputBytes} bytes, the model takes ${runner.input.capacity()}",
             )
         }
+        if (runner.output.capacity() != outputBytes) {
+            throw SidecarException("the sidecar describes an output of $outputBytes bytes, the model gives ${runner.output.capacity()}")
+        }
     }
 
     /** Fills [answers] and [times]. The frame is closed as soon as its pixels are read: the camera needs its buffers. */
@@ -41,6 +46,9 @@ class Pipeline(
         times.sensorNs = frame.sensorNs
         times.dueNs = frame.dueNs
         times.takenNs = System.nanoTime()
+        answers.frameWidth = frame.width
+        answers.frameHeight = frame.height
+        answers.frameRotation = frame.rotation
         try {
             preprocessor.run(frame, runner.input)
         } finally {
@@ -49,7 +57,7 @@ class Pipeline(
         times.preprocessedNs = System.nanoTime()
         runner.run()
         times.inferredNs = System.nanoTime()
-        postprocessor.run(runner.output, answers)
+        postprocessor.run(runner.output, preprocessor.plan, answers)
         times.postprocessedNs = System.nanoTime()
     }
 }

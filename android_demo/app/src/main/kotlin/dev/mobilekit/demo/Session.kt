@@ -3,10 +3,10 @@ package dev.mobilekit.demo
 import android.view.Surface
 
 /** Camera, mailbox and worker of one run; made anew after every pause. */
-internal class Session(val source: FrameSource, val runner: ModelRunner, pipeline: Pipeline, private val preview: Surface?) :
+internal class Session(val source: FrameSource, val runner: ModelRunner, val pipeline: Pipeline, private val preview: Surface?) :
     FrameSource.Listener {
     val mailbox = Mailbox()
-    val handover = Handover(pipeline.answers.indices.size)
+    val handover = Handover(pipeline.postprocessor)
     val exposures = Exposures()
 
     @Volatile var state: CameraState = CameraState.Opening
@@ -54,13 +54,13 @@ internal class Session(val source: FrameSource, val runner: ModelRunner, pipelin
     }
 }
 
-/** The newest answers, from the worker to the main thread; copied under a lock, 5 classes in 0.1 us. */
-internal class Handover(capacity: Int) {
-    private val slot = Slot(capacity)
+/** The newest answers, from the worker to the main thread; copied under a lock. */
+internal class Handover(postprocessor: Postprocessor) {
+    private val slot = Slot(postprocessor)
     private var fresh = false
 
-    class Slot(capacity: Int) {
-        val answers = Answers(capacity)
+    class Slot(postprocessor: Postprocessor) {
+        val answers = postprocessor.answers()
         val times = FrameTimes()
     }
 
@@ -71,7 +71,7 @@ internal class Handover(capacity: Int) {
         fresh = true
     }
 
-    /** False where nothing is new. [into] holds at least as many answers as there are. */
+    /** False where nothing is new. [into] is made for the same postprocessor. */
     @Synchronized
     fun take(into: Slot): Boolean {
         if (!fresh) return false

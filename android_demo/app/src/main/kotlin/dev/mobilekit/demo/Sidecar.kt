@@ -50,8 +50,14 @@ class Sidecar(
         private fun read(document: JSONObject): Sidecar {
             document.allow(
                 "version", "model", "mobilekit_version", "sha256", "min_runtime_version", "quantize", "inputs", "outputs",
-                "output_structure", "preprocess", "postprocess", "labels",
+                "output_structure", "states", "preprocess", "postprocess", "labels", "stages",
             )
+            if ((document.optJSONArray("states")?.length() ?: 0) > 0) {
+                throw SidecarException("states: the model keeps state from call to call, this app runs each frame for itself")
+            }
+            if (!document.isNull("stages")) {
+                throw SidecarException("stages: the model is more than one run of its file, this app runs it once")
+            }
             val postprocess = document.optJSONObject("postprocess")
             val task = postprocess?.getString("kind")
             return Sidecar(
@@ -79,6 +85,7 @@ class AffineSpec(val scale: Double, val zeroPoint: Int)
 
 /** One input or output as the file holds it. */
 class TensorSpec(val name: String, val shape: List<Int>, val dtype: String, val quantization: AffineSpec?) {
+    val bytes: Int get() = Math.multiplyExact(elements, elementBytes(dtype))
     val elements: Int get() = shape.fold(1) { product, side -> Math.multiplyExact(product, side) }
 
     companion object {

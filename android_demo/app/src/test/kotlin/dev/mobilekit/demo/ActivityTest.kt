@@ -1,158 +1,31 @@
 package dev.mobilekit.demo
 
 import android.Manifest
-import android.app.Activity
 import android.app.AlertDialog
 import android.content.Intent
-import android.graphics.Bitmap
-import android.graphics.Canvas
+import android.content.res.Configuration
+import android.hardware.camera2.CameraAccessException
 import android.os.Bundle
-import android.os.Looper
-import android.os.SystemClock
-import android.view.Surface
-import android.view.SurfaceView
 import android.view.View
 import android.widget.EditText
 import android.widget.TextView
 import java.io.File
-import java.nio.ByteBuffer
+import java.nio.file.Files
+import java.nio.file.Paths
 import org.json.JSONObject
-import org.junit.After
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
 import org.junit.Assert.assertNotNull
 import org.junit.Assert.assertNull
 import org.junit.Assert.assertTrue
-import org.junit.Before
 import org.junit.Test
-import org.junit.runner.RunWith
 import org.robolectric.Robolectric
-import org.robolectric.RobolectricTestRunner
-import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.android.controller.ActivityController
-import org.robolectric.annotation.Config
 import org.robolectric.shadows.ShadowAlertDialog
-import org.robolectric.shadows.ShadowChoreographer
+import org.robolectric.shadows.ShadowLog
 
-/** A camera that gives a frame whenever it is told to, disconnects, or is not there. */
-class FakeSource : FrameSource {
-    override val facts = CameraFacts("a fake", 640, 480, 90, realtimeClock = true)
-    @Volatile var listener: FrameSource.Listener? = null
-    @Volatile var starts = 0
-    @Volatile var stops = 0
-    private var feeder: Thread? = null
-    @Volatile private var feeding = false
-
-    /** Frames a second that come by themselves; 0 for none. */
-    @Volatile var fps = 0
-
-    override fun start(preview: Surface?, listener: FrameSource.Listener) {
-        starts++
-        this.listener = listener
-        listener.onState(CameraState.Running)
-        if (fps > 0) {
-            feeding = true
-            feeder = Thread {
-                while (feeding) {
-                    give()
-                    Thread.sleep(1000L / fps)
-                }
-            }.also(Thread::start)
-        }
-    }
-
-    fun give() {
-        val frame = FakeFrame.grey(640, 480)
-        frame.sensorNs = System.nanoTime() - 30_000_000
-        frame.dueNs = System.nanoTime()
-        listener?.onExposure(frame.sensorNs, Exposure(10_000_000, 20_000_000))
-        listener?.onFrame(frame)
-    }
-
-    override fun stop() {
-        stops++
-        feeding = false
-        feeder?.join()
-        listener = null
-    }
-}
-
-@RunWith(RobolectricTestRunner::class)
-@Config(sdk = [35])
-class ActivityTest {
-    private val source = FakeSource()
-    private val runners = ArrayList<FakeRunner>()
-    private val wishes = ArrayList<Backend>()
-    private val facings = ArrayList<Facing>()
-    private var noCamera: String? = null
-    private var drawn: Activity? = null
-    private val picture = Bitmap.createBitmap(320, 480, Bitmap.Config.ARGB_8888)
-    private val application get() = RuntimeEnvironment.getApplication()
-
-    @Before
-    fun fakes() {
-        // Else a vsync comes as soon as it is asked for, and an app that asks at every vsync never ends.
-        SystemClock.setCurrentTimeMillis(System.nanoTime() / NS_PER_MS)
-        ShadowChoreographer.setPaused(true)
-        ShadowChoreographer.setFrameDelay(java.time.Duration.ofMillis(16))
-        Wiring.frameSource = { _, facing, _, _, _ ->
-            noCamera?.let { throw CameraException(it) }
-            facings.add(facing)
-            source
-        }
-        Wiring.runner = { model: ByteBuffer, wish, _, _ ->
-            wishes.add(wish)
-            assertTrue("the model is mapped", model.isDirect)
-            val scores = ByteArray(1000) { -100 }
-            scores[7] = 100
-            FakeRunner(224 * 224 * 3, scores, if (wish == Backend.GPU) "GPU: not in this test" else null).also(runners::add)
-        }
-    }
-
-    @After
-    fun nothingIsLeft() {
-        assertTrue("every runner is closed", runners.all { it.closed })
-        assertEquals("the camera is stopped as often as it is started", source.starts, source.stops)
-    }
-
-    private fun allow() = shadowOf(application).grantPermissions(Manifest.permission.CAMERA)
-
-    private fun launch(): ActivityController<MainActivity> {
-        val controller = Robolectric.buildActivity(MainActivity::class.java).setup()
-        drawn = controller.get()
-        surface(controller.get())
-        return controller
-    }
-
-    /** What the system does once the window is laid out; twice, since the app asks for another size. */
-    private fun surface(activity: MainActivity) {
-        val holder = activity.findViewById<SurfaceView>(R.id.preview).holder
-        activity.surfaceChanged(holder, 0, 1280, 720)
-        activity.surfaceChanged(holder, 0, 640, 480)
-    }
-
-    private fun message(activity: MainActivity) = activity.findViewById<TextView>(R.id.message).let {
-        if (it.visibility == View.VISIBLE) it.text.toString() else null
-    }
-
-    private fun wait(what: String, seconds: Int = 10, done: () -> Boolean) {
-        val end = System.nanoTime() + seconds * NS_PER_S
-        while (!done()) {
-            assertTrue("waited in vain for $what", System.nanoTime() < end)
-            Thread.sleep(16)
-            keepTime()
-            // No window is composed here: what the system would draw at a vsync is drawn into a picture.
-            drawn?.window?.decorView?.draw(Canvas(picture))
-        }
-    }
-
-    /** Robolectric's clock, which gives the vsyncs their times, goes with nanoTime, as it does on a phone. */
-    private fun keepTime() {
-        val behind = System.nanoTime() / NS_PER_MS - SystemClock.uptimeMillis()
-        if (behind > 0) shadowOf(Looper.getMainLooper()).idleFor(java.time.Duration.ofMillis(behind))
-    }
-
+class ActivityTest : AppTest() {
     @Test
     fun `asks for the camera once and runs when it is granted later`() {
         val controller = launch()
@@ -173,12 +46,191 @@ class ActivityTest {
         allow()
         val controller = launch()
         assertEquals(1, source.starts)
-        controller.pause()
+        controller.pause().stop()
         assertEquals(1, source.stops)
         assertTrue(runners.single().closed)
-        controller.resume()
+        controller.restart().resume()
         assertEquals(2, source.starts)
         controller.pause().stop().destroy()
+    }
+
+    @Test
+    fun `goes on in a split screen while the other half has the focus`() {
+        allow()
+        val controller = launch()
+        val activity = controller.get()
+        shadowOf(activity).setInMultiWindowMode(true)
+        controller.pause()
+        assertEquals(0, source.stops)
+        source.give()
+        wait("an answer") { activity.findViewById<View>(R.id.overlay).contentDescription != null }
+        // Dragging the divider makes the activity anew, in another size.
+        val half = Configuration(activity.resources.configuration).apply {
+            screenHeightDp /= 2
+            screenLayout = screenLayout xor Configuration.SCREENLAYOUT_LONG_MASK
+        }
+        controller.resume()
+        controller.configurationChange(half)
+        val again = controller.get()
+        drawn = again
+        surface(again)
+        source.give()
+        wait("an answer") { again.findViewById<View>(R.id.overlay).contentDescription == "class 7" }
+        controller.pause().stop().destroy()
+    }
+
+    @Test
+    fun `shows what a detector finds`() {
+        // One anchor of yolov8: centre and size in pixels of the 8 x 8 input, two classes. Quantization is 1 where none is told.
+        model(
+            "[1, 6, 1]", """{"kind": "detection", "decoder": "yolov8", "score_threshold": 0.5}""", """["cat", "dog"]""",
+            byteArrayOf(2, 2, 2, 2, 0, 1),
+        )
+        allow()
+        val controller = launch()
+        val overlay = controller.get().findViewById<View>(R.id.overlay)
+        source.give()
+        wait("a detection") { overlay.contentDescription == "dog" }
+        controller.pause().stop().destroy()
+    }
+
+    @Test
+    fun `shows what is read`() {
+        model(
+            "[1, 4, 3]", """{"kind": "recognition"}""", """["", "o", "k"]""",
+            byteArrayOf(0, 1, 0, 0, 1, 0, 1, 0, 0, 0, 0, 1), // o o - k
+        )
+        allow()
+        val controller = launch()
+        val overlay = controller.get().findViewById<View>(R.id.overlay)
+        source.give()
+        wait("a text") { overlay.contentDescription == "ok" }
+        overlay.performClick()
+        (ShadowAlertDialog.getLatestDialog() as AlertDialog).getButton(AlertDialog.BUTTON_NEUTRAL).performClick()
+        val file = File(application.getExternalFilesDir(null), EventLog.FILE)
+        wait("the event") { file.exists() && file.readLines().size == 2 }
+        val lines = file.readLines().map(::JSONObject)
+        assertEquals(listOf("shown", "accepted"), lines.map { it.getString("event") })
+        assertEquals(listOf("ok" to -1, "ok" to -1), lines.map { it.getString("label") to it.getInt("index") })
+        controller.pause().stop().destroy()
+    }
+
+    @Test
+    fun `says which sidecar it cannot use and why`() {
+        files(ByteArray(16), sidecar(version = 2))
+        assertEquals("net.json has version 2, this app reads 1: install a newer app", saidAtLaunch())
+        files(ByteArray(16), sidecar(sha256 = SHA256_OF_16_ZEROS, postprocess = """{"kind": "segmentation"}"""))
+        assertEquals("'net' is for segmentation: this app shows classification, detection and recognition", saidAtLaunch())
+        files(ByteArray(16), sidecar(sha256 = SHA256_OF_16_ZEROS, postprocess = null))
+        assertEquals("the sidecar of 'net' does not say what its outputs mean", saidAtLaunch())
+        files(ByteArray(16), "{")
+        assertTrue(saidAtLaunch()!!.startsWith("net.json is not JSON"))
+        files(ByteArray(16), null)
+        assertTrue(saidAtLaunch()!!.contains("its sidecar is missing"))
+        files(null, sidecar())
+        assertTrue(saidAtLaunch()!!.contains("net.tflite' or its sidecar is missing"))
+        assertEquals(0, source.starts)
+    }
+
+    @Test
+    fun `says that the model is not the one that the sidecar describes`() {
+        files(ByteArray(15), sidecar(sha256 = SHA256_OF_16_ZEROS))
+        assertEquals("the sidecar describes another file than the model beside it (sha256 differs)", saidAtLaunch())
+    }
+
+    @Test
+    fun `names what the runtime does not take`() {
+        // The words are TensorFlow Lite's own; its library does not load here, the fake throws what TfliteRunner makes of them.
+        val said = "Internal error: Cannot create interpreter: Didn't find op for builtin opcode 'STABLEHLO_COMPOSITE' version '1'."
+        Wiring.runner = { _, _, _, _ -> throw ModelException(said) }
+        assertEquals(said, saidAtLaunch())
+    }
+
+    @Test
+    fun `says that the runtime cannot be loaded`() {
+        Wiring.runner = { data, wish, threads, xnnpack -> TfliteRunner.open(data, wish, threads, xnnpack) }
+        assertTrue(saidAtLaunch()!!, saidAtLaunch()!!.startsWith("the runtime's library cannot be loaded"))
+    }
+
+    @Test
+    fun `refuses a model whose input is no image`() {
+        val model = ByteArray(16)
+        files(model, sidecar(sha256 = sha256(model), inputShape = "[1, 16000]"))
+        Wiring.runner = { _, _, _, _ -> FakeRunner(16000, ByteArray(10)).also(runners::add) }
+        assertEquals("the preprocessing makes 8x8 pixels of 3 channels, but input 'in' is [1, 16000]", saidAtLaunch())
+    }
+
+    @Test
+    fun `refuses a model that is not as the sidecar says`() {
+        val model = ByteArray(16)
+        files(model, sidecar(sha256 = sha256(model)))
+        Wiring.runner = { _, _, _, _ -> FakeRunner(8 * 8 * 3, ByteArray(11)).also(runners::add) }
+        assertEquals("the sidecar describes an output of 10 bytes, the model gives 11", saidAtLaunch())
+    }
+
+    @Test
+    fun `says that the camera is in use and runs when it is free`() {
+        allow()
+        fun words(reason: Int) = words(CameraAccessException(reason))
+        source.first = CameraState.Lost(words(CameraAccessException.CAMERA_IN_USE))
+        val controller = launch()
+        val activity = controller.get()
+        wait("the message") { message(activity) == "the camera is gone: it is in use" }
+        source.listener!!.onState(CameraState.Running)
+        source.give()
+        wait("an answer") { activity.findViewById<View>(R.id.overlay).contentDescription != null && message(activity) == null }
+        assertEquals("too many cameras are in use", words(CameraAccessException.MAX_CAMERAS_IN_USE))
+        assertEquals("the device's policy disables it", words(CameraAccessException.CAMERA_DISABLED))
+        controller.pause().stop().destroy()
+    }
+
+    @Test
+    fun `tells of a new answer once and of a flickering one twice a second`() {
+        var time = 0L
+        val file = File(application.filesDir, "flicker.jsonl")
+        val log = EventLog(file, "0", { it.run() }, { throw AssertionError(it) }, { time })
+        for (frame in 0 until 60) { // two seconds at 30 fps
+            time = frame * 1000L / 30
+            log.shown(frame % 2, "class ${frame % 2}", 0.5f)
+        }
+        // At 0 and then as soon as half a second has gone by with another answer on the screen than the last.
+        assertTrue("${file.readLines().size}", file.readLines().size in 3..4)
+        val before = file.readLines().size
+        repeat(60) { time += 33; log.shown(9, "class 9", 0.5f) }
+        assertEquals(before + 1, file.readLines().size)
+        log.shown(8, "class 8", 0.5f, atOnce = true)
+        log.shown(7, "class 7", 0.5f, atOnce = true)
+        assertEquals(before + 3, file.readLines().size)
+    }
+
+    @Test
+    fun `says that the storage is full`() {
+        allow()
+        full(EventLog.FILE)
+        source.fps = 30
+        val controller = launch()
+        val activity = controller.get()
+        wait("the message") { message(activity)?.startsWith("the event was not kept: ") ?: false }
+        assertTrue(message(activity)!!, message(activity)!!.contains("No space left"))
+        assertEquals("class 7", activity.findViewById<View>(R.id.overlay).contentDescription)
+        controller.pause().stop().destroy()
+    }
+
+    @Test
+    fun `a bench that cannot write leaves no half report`() {
+        full(".run-6.json.part")
+        val (controller, folder) = bench { putExtra("run_id", "run-6") }
+        assertTrue(controller.get().isFinishing)
+        assertEquals(emptyList<String>(), folder.list()!!.filter { it.contains("run-6") })
+        val said = ShadowLog.getLogsForTag("mobilekit").single { it.msg.startsWith("the report cannot be") }
+        assertTrue(said.throwable.message!!, said.throwable.message!!.contains("No space left"))
+        controller.destroy()
+    }
+
+    /** A file that opens and takes nothing: ENOSPC from the kernel itself. */
+    private fun full(name: String) {
+        val folder = application.getExternalFilesDir(null)!!
+        Files.createSymbolicLink(File(folder, name).toPath(), Paths.get("/dev/full"))
     }
 
     @Test
@@ -245,6 +297,12 @@ class ActivityTest {
         wait("the message") { message(activity) == "preprocess: MK_ERROR_BUFFER_TOO_SMALL" }
         source.listener!!.onFrame(FakeFrame(0, 480, short, short, short, 640, 640, 640, 2, 90))
         wait("the message") { message(activity) == "preprocess: MK_ERROR_SIZE" }
+        // Rows that overlap, and chroma whose pixels lie in no order that there is.
+        val whole = direct(640 * 480)
+        source.listener!!.onFrame(FakeFrame(640, 480, whole, whole, whole, 639, 640, 640, 2, 90))
+        wait("the message") { message(activity) == "preprocess: MK_ERROR_ROW_STRIDE" }
+        source.listener!!.onFrame(FakeFrame(640, 480, whole, whole, whole, 640, 640, 640, 3, 90))
+        wait("the message") { message(activity) == "preprocess: MK_ERROR_PIXEL_STRIDE" }
         source.give()
         wait("an answer") { activity.findViewById<View>(R.id.overlay).contentDescription != null }
         controller.pause().stop().destroy()

@@ -17,6 +17,7 @@ fun main(arguments: Array<String>) {
         .put("scores", JSONArray(cases.getJSONArray("scores").items().map { scores(it, folder) }))
         .put("detections", JSONArray(cases.getJSONArray("detections").items().map { detections(it, folder) }))
         .put("readings", JSONArray(cases.getJSONArray("readings").items().map { reading(it, folder) }))
+        .put("placements", JSONArray(cases.getJSONArray("placements").items().map(::placement)))
         .put("accounts", JSONArray(cases.getJSONArray("accounts").items().map(::accounts)))
         .put("sidecars", JSONArray(cases.getJSONArray("sidecars").let { list -> List(list.length()) { refusal(list.getString(it)) } }))
         .put("allocated", allocated(cases.getJSONObject("allocation")))
@@ -24,6 +25,9 @@ fun main(arguments: Array<String>) {
         .put("isa", Kernels.isa())
     File(folder, "answers.json").writeText(answers.toString())
 }
+
+/** Only boxes depend on how the input was made. */
+private val NO_PLAN = direct(0)
 
 private fun JSONArray.items() = List(length(), ::getJSONObject)
 
@@ -58,14 +62,14 @@ private fun frame(case: JSONObject, folder: File): JSONObject = try {
 
 private fun scores(case: JSONObject, folder: File): JSONObject {
     val sidecar = Sidecar.parse(case.getString("sidecar"))
-    val postprocessor = Postprocessor(sidecar.classification!!, sidecar.outputs[0], sidecar.labels)
-    val answers = Answers(postprocessor.k)
-    postprocessor.run(load(File(folder, "${case.getString("name")}.scores")), answers)
+    val postprocessor = Classifier(sidecar.classification!!, sidecar.outputs[0], sidecar.labels)
+    val answers = postprocessor.answers()
+    postprocessor.run(load(File(folder, "${case.getString("name")}.scores")), NO_PLAN, answers)
     return JSONObject()
         .put("indices", JSONArray(answers.indices.toList()))
         // The bits: JSON would round them.
         .put("bits", JSONArray(answers.scores.map { it.toRawBits() }))
-        .put("labels", JSONArray(answers.indices.map(postprocessor::label)))
+        .put("labels", JSONArray(answers.indices.indices.map { postprocessor.label(answers, it) }))
 }
 
 /** A frame through the preprocessor, for its plan, and an output; then 1,000 times more, for what that allocates. */
@@ -75,7 +79,7 @@ private fun detections(case: JSONObject, folder: File): JSONObject {
     val input = direct(preprocessor.inputBytes)
     val frame = fakeFrame(case, folder)
     val detector = Detector(sidecar.detection!!, sidecar.outputs[0], sidecar.labels)
-    val found = Detections(sidecar.detection!!.maxResults)
+    val found = detector.answers()
     val output = load(File(folder, "${case.getString("output")}.scores"))
     val bytes = allocatedBy {
         preprocessor.run(frame, input)
@@ -83,20 +87,40 @@ private fun detections(case: JSONObject, folder: File): JSONObject {
     }
     val n = found.count
     return JSONObject()
-        .put("classes", JSONArray(found.classes.take(n)))
+        .put("classes", JSONArray(found.indices.take(n)))
         .put("scores", JSONArray(found.scores.take(n).map { it.toRawBits() }))
         .put("boxes", JSONArray(found.boxes.take(4 * n).map { it.toRawBits() }))
         .put("allocated", bytes)
 }
 
+/** A box of a frame as stored -> the view. */
+private fun placement(case: JSONObject): JSONArray {
+    val answers = Answers(1, boxed = true)
+    answers.frameWidth = case.getInt("frame_width")
+    answers.frameHeight = case.getInt("frame_height")
+    answers.frameRotation = case.getInt("rotation")
+    case.getJSONArray("box").let { box -> repeat(4) { answers.boxes[it] = box.getDouble(it).toFloat() } }
+    val placement = Placement()
+    case.getJSONArray("view").let {
+        placement.left = it.getDouble(0).toFloat()
+        placement.top = it.getDouble(1).toFloat()
+        placement.width = it.getDouble(2).toFloat()
+        placement.height = it.getDouble(3).toFloat()
+    }
+    placement.mirrored = case.getBoolean("mirrored")
+    val placed = FloatArray(4)
+    placement.place(answers, 0, placed)
+    return JSONArray(placed.map { it.toDouble() })
+}
+
 private fun reading(case: JSONObject, folder: File): JSONObject {
     val sidecar = Sidecar.parse(case.getString("sidecar"))
     val recognizer = Recognizer(sidecar.recognition!!, sidecar.outputs[0], sidecar.labels)
-    val read = Reading(recognizer.steps)
+    val read = recognizer.answers()
     val output = load(File(folder, "${case.getString("output")}.scores"))
-    val bytes = allocatedBy { recognizer.run(output, read) }
-    return JSONObject().put("text", recognizer.text(read)).put("bits", read.score.toRawBits())
-        .put("symbols", JSONArray(read.symbols.take(read.count))).put("allocated", bytes)
+    val bytes = allocatedBy { recognizer.run(output, NO_PLAN, read) }
+    return JSONObject().put("text", recognizer.label(read, 0)).put("bits", read.scores[0].toRawBits()).put("count", read.count)
+        .put("symbols", JSONArray(read.symbols.take(read.symbolCount))).put("allocated", bytes)
 }
 
 /**
@@ -155,9 +179,9 @@ private fun allocated(case: JSONObject): JSONObject {
     val sidecar = Sidecar.parse(case.getString("sidecar"))
     val preprocessor = Preprocessor(sidecar.preprocess!!, sidecar.inputs[0])
     val runner = FakeRunner(preprocessor.inputBytes, ByteArray(sidecar.outputs[0].elements) { (it % 100).toByte() })
-    val pipeline = Pipeline(preprocessor, runner, Postprocessor(sidecar.classification!!, sidecar.outputs[0], sidecar.labels))
-    val handover = Handover(pipeline.answers.indices.size)
-    val slot = Handover.Slot(pipeline.answers.indices.size)
+    val pipeline = Pipeline(preprocessor, runner, Classifier(sidecar.classification!!, sidecar.outputs[0], sidecar.labels), sidecar.outputs[0].bytes)
+    val handover = Handover(pipeline.postprocessor)
+    val slot = Handover.Slot(pipeline.postprocessor)
     val mailbox = Mailbox()
     val meter = LatencyMeter()
     val exposures = Exposures()
