@@ -193,6 +193,13 @@ def test_help_has_examples(run: Any, command: str) -> None:
     assert run(f"{command} --help") == text
 
 
+def test_help_is_in_sections_and_no_command_is_cut_short(run: Any) -> None:
+    text = run("convert -h")
+    places = [text.index(f"\n{title}:\n") for title in ("Options", "Quantization", "Inputs", "Conversion", "Checks")]
+    assert places == sorted(places)
+    assert "..." not in run("-h").partition("Commands:")[2]
+
+
 def test_version(run: Any) -> None:
     assert run("--version") == f"mobilekit {mobilekit.__version__}\n"
 

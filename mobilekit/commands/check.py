@@ -34,7 +34,7 @@ EPILOG = examples(
 
 
 def register(app: typer.Typer) -> None:
-    app.command("check", epilog=EPILOG)(check)
+    app.command("check", short_help="Say which ops of a model each target takes, and why not.", epilog=EPILOG)(check)
 
 
 def check(

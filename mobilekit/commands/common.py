@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from mobilekit.errors import InputError
 from mobilekit.loading import FILE_KINDS, FORMS, LoadedModel, load_model, parse_shape
@@ -26,22 +27,44 @@ ShapeOption = Annotated[
     typer.Option(
         "--input-shape",
         metavar="SHAPE",
+        rich_help_panel="Inputs",
         help="Shape of an input, e.g. 1,3,224,224 or 1,128:int64; once for each input. By default what the model says.",
     ),
 ]
 CustomOpOption = Annotated[
     list[Path] | None,
-    typer.Option("--custom-op", metavar="FILE.py", help="Run it first: it registers ops of your own; can be repeated."),
+    typer.Option(
+        "--custom-op",
+        metavar="FILE.py",
+        rich_help_panel="Conversion",
+        help="Run it first: it registers ops of your own; can be repeated.",
+    ),
 ]
 PreprocessOption = Annotated[
     str | None,
     typer.Option(
         "--preprocess",
         metavar="NAME",
+        rich_help_panel="Inputs",
         help="How pictures become inputs: imagenet, zero-to-one, minus-one-to-one or levels. Goes into the sidecar.",
     ),
 ]
 MODEL_HELP = f"{FORMS}."
+
+
+class SectionedCommand(TyperCommand):
+    """A command whose help lists its options under their ``rich_help_panel``, in plain text."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None:
+                usual = "Arguments" if param.param_type_name == "argument" else "Options"
+                sections.setdefault(getattr(param, "rich_help_panel", None) or usual, []).append(record)
+        for title, records in sections.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
 
 
 def examples(*lines: str) -> str:

@@ -14,6 +14,7 @@ from mobilekit.commands.common import (
     JsonOption,
     PreprocessOption,
     QuietOption,
+    SectionedCommand,
     ShapeOption,
     example_inputs,
     examples,
@@ -45,7 +46,9 @@ EPILOG = examples(
 
 
 def register(app: typer.Typer) -> None:
-    app.command("convert", epilog=EPILOG)(convert)
+    app.command("convert", cls=SectionedCommand, short_help="Make a verified .tflite file of a model.", epilog=EPILOG)(
+        convert
+    )
 
 
 def convert(
@@ -58,6 +61,7 @@ def convert(
         typer.Option(
             "--quantize",
             "-q",
+            rich_help_panel="Quantization",
             metavar="RECIPE",
             help="int8, another preset, a .json or .toml, or auto.",
         ),
@@ -66,50 +70,94 @@ def convert(
         str | None,
         typer.Option(
             "--metric",
+            rich_help_panel="Quantization",
             metavar="FILE.py:FN",
             help="For auto: FN(model) gives a number, higher is better; else SQNR.",
         ),
     ] = None,
     max_drop: Annotated[
-        float | None, typer.Option("--max-drop", help="For auto: how far below float's the metric may be (0.01).")
+        float | None,
+        typer.Option(
+            "--max-drop",
+            rich_help_panel="Quantization",
+            help="For auto: how far below float's the metric may be (0.01).",
+        ),
     ] = None,
     prefer: Annotated[
         str | None,
-        typer.Option("--prefer", metavar="LIST", help="For auto: what to try, in order (int8,int16x8,fp16,float32)."),
+        typer.Option(
+            "--prefer",
+            rich_help_panel="Quantization",
+            metavar="LIST",
+            help="For auto: what to try, in order (int8,int16x8,fp16,float32).",
+        ),
     ] = None,
     calibration: Annotated[
         Path | None,
         typer.Option(
             "--calibration",
             "-c",
+            rich_help_panel="Quantization",
             metavar="DATA",
             help="Folder of pictures or .npy, or a .npy or .npz: 16 to 128 inputs.",
         ),
     ] = None,
     preprocess: PreprocessOption = None,
     labels: Annotated[
-        Path | None, typer.Option("--labels", metavar="FILE", help="Names of the classes, one a line; for the sidecar.")
+        Path | None,
+        typer.Option(
+            "--labels",
+            rich_help_panel="Inputs",
+            metavar="FILE",
+            help="Names of the classes, one a line; for the sidecar.",
+        ),
     ] = None,
     input_shape: ShapeOption = None,
     io_dtype: Annotated[
-        str | None, typer.Option("--io-dtype", metavar="DTYPE", help="int8 or float32 at the edges of an int8 file.")
+        str | None,
+        typer.Option(
+            "--io-dtype",
+            rich_help_panel="Quantization",
+            metavar="DTYPE",
+            help="int8 or float32 at the edges of an int8 file.",
+        ),
     ] = None,
     backend: Annotated[
         str,
-        typer.Option("--backend", metavar="NAME", help="direct, onnx2tf, litert, or the first of them that verifies."),
+        typer.Option(
+            "--backend",
+            rich_help_panel="Conversion",
+            metavar="NAME",
+            help="direct, onnx2tf, litert, or the first of them that verifies.",
+        ),
     ] = "auto",
     rewrite: Annotated[
         list[str] | None,
-        typer.Option("--rewrite", metavar="NAME", help="Say an op in others, e.g. gelu_tanh; can be repeated."),
+        typer.Option(
+            "--rewrite",
+            rich_help_panel="Conversion",
+            metavar="NAME",
+            help="Say an op in others, e.g. gelu_tanh; can be repeated.",
+        ),
     ] = None,
     target: Annotated[
-        list[str] | None, typer.Option("--target", "-t", metavar="TARGET", help="Check against it; can be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--target", "-t", rich_help_panel="Checks", metavar="TARGET", help="Check against it; can be repeated."
+        ),
     ] = None,
     data: Annotated[
         Path | None,
-        typer.Option("--data", metavar="DATA", help="Verify on these inputs, which calibration has not seen."),
+        typer.Option(
+            "--data",
+            rich_help_panel="Checks",
+            metavar="DATA",
+            help="Verify on these inputs, which calibration has not seen.",
+        ),
     ] = None,
-    no_verify: Annotated[bool, typer.Option("--no-verify", help="Do not compare the file with PyTorch.")] = False,
+    no_verify: Annotated[
+        bool, typer.Option("--no-verify", rich_help_panel="Checks", help="Do not compare the file with PyTorch.")
+    ] = False,
     report: Annotated[
         Path | None, typer.Option("--report", metavar="FILE.html", help="Write a report that can be mailed around.")
     ] = None,

@@ -17,7 +17,7 @@ EPILOG = examples(
 
 
 def register(app: typer.Typer) -> None:
-    app.command("info", epilog=EPILOG)(info)
+    app.command("info", short_help="Show inputs, outputs, ops and size of a .tflite file.", epilog=EPILOG)(info)
 
 
 def info(

@@ -24,7 +24,9 @@ from mobilekit.commands.common import (
     print_text,
 )
 
-app = typer.Typer(help="Look into quantization.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Look into quantization: where a quantized model loses precision.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 def register(root: typer.Typer) -> None:

@@ -12,6 +12,7 @@ from mobilekit.commands.common import DebugOption, JsonOption, examples, print_t
 
 app = typer.Typer(
     help="Show the presets of --quantize as documents to edit, and check one of your own.",
+    short_help="Show the presets of --quantize, and check one of yours.",
     no_args_is_help=True,
     rich_markup_mode=None,
     epilog=examples(

@@ -10,7 +10,7 @@ EPILOG = examples("mobilekit targets", "mobilekit targets --json")
 
 
 def register(app: typer.Typer) -> None:
-    app.command("targets", epilog=EPILOG)(targets)
+    app.command("targets", short_help="List the targets that check and ci know.", epilog=EPILOG)(targets)
 
 
 def targets(as_json: JsonOption = False, debug: DebugOption = False) -> None:

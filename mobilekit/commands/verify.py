@@ -42,7 +42,7 @@ EPILOG = examples(
 
 
 def register(app: typer.Typer) -> None:
-    app.command("verify", epilog=EPILOG)(verify)
+    app.command("verify", short_help="Compare a .tflite file with the model it was made of.", epilog=EPILOG)(verify)
 
 
 def verify(
