@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from mobilekit.errors import InputError
 
@@ -41,6 +41,16 @@ class TensorSpec(_Document):
     model_dtype: str
     order: tuple[int, ...]
     """Axis i of the file is axis ``order[i]`` of the model's tensor: (0, 2, 3, 1) for an image, NCHW in PyTorch."""
+    limits: tuple[int, int] | None = None
+    """For an integer input: lowest and highest value that the file is right for; left out: all that its dtype holds."""
+
+    @model_serializer(mode="wrap")
+    def _without_empty_limits(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Sidecars of models without limits stay readable for apps that were built before there were any."""
+        document: dict[str, Any] = dump(self)
+        if self.limits is None:
+            document.pop("limits", None)
+        return document
 
 
 class StateSpec(_Document):

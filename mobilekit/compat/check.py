@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,7 +96,27 @@ def _check_target(graph: Graph, target: Target, unsupported: Sequence[Unsupporte
         if reasons or unchecked:
             findings.append(_finding(index, op, reasons, unchecked, target))
     findings += [_without_lowering(op) for op in unsupported]
-    return _report(graph, target, taken, findings, len(unsupported))
+    return _report(graph, target, taken, findings, len(unsupported), tuple(_inside_control_flow(graph, target)))
+
+
+def _inside_control_flow(graph: Graph, target: Target) -> Iterator[str]:
+    """What the target refuses in the bodies of IF and WHILE: the figures are those of the main graph alone."""
+    if not graph.subgraphs:
+        return
+    refused: dict[str, list[str]] = {}
+    for body in graph.subgraphs:
+        around = Surroundings.of(body)
+        for op in body.ops:
+            reasons, _ = _judge(op, target, around)
+            if reasons:
+                refused.setdefault(f"{_shown_kind(op)}: {reasons[0]}", []).append(op.name)
+    total = sum(len(body.ops) for body in graph.subgraphs)
+    yield f"{total} ops stand in the bodies of IF and WHILE; the figures count the main graph only" + (
+        "" if refused else ", and none of them is refused"
+    )
+    for reason, names in refused.items():
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        yield f"in a body, {reason} ({names[0]}{more})"
 
 
 def _finding(index: int, op: Op, reasons: list[str], unchecked: list[str], target: Target) -> Finding:
@@ -170,7 +190,9 @@ def _judge_runtime(op: Op, target: Target) -> tuple[list[str], list[str]]:
     return [], []
 
 
-def _report(graph: Graph, target: Target, taken: Taken, findings: list[Finding], missing: int) -> TargetReport:
+def _report(
+    graph: Graph, target: Target, taken: Taken, findings: list[Finding], missing: int, bodies: tuple[str, ...]
+) -> TargetReport:
     weights = [cost.macs(op) for op in graph.ops]
     pieces = cut(graph, taken)
     limits = target.table.get("partitions", {})
@@ -198,7 +220,7 @@ def _report(graph: Graph, target: Target, taken: Taken, findings: list[Finding],
         bytes_across=0 if target.name == RUNTIME else bytes_across(graph, final, sizes),
         costliest=costliest.name if costliest is not None and costliest.macs > 0 else None,
         joins=advice.joins(graph, taken, findings),
-        notes=tuple(target.table.get("notes", ())),
+        notes=(*target.table.get("notes", ()), *bodies),
     )
 
 

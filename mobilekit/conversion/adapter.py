@@ -81,10 +81,13 @@ class Adapter:
         """One call's tensors in the file's order and axis order, still real numbers (int64 narrowed to int32).
 
         ``state``: of :meth:`next_state`; None for the first call.
-        Raises :class:`InputError` naming the input with a wrong shape or dtype, or an integer outside int32.
+        Raises :class:`InputError` naming the input with a wrong shape or dtype, or an integer outside its limits.
         """
         given = [self._real(spec, leaves[spec.leaf]) for spec in self.inputs]
-        return [*given, *(self.initial_state() if state is None else state)]
+        held = self.initial_state() if state is None else state
+        for spec, array in zip((s.input for s in self.states), held, strict=True):
+            _check_integers(spec, array, "buffer")
+        return [*given, *held]
 
     def _real(self, spec: InputSpec, given: Any) -> NDArray[Any]:
         array = as_array(given)
@@ -95,8 +98,7 @@ class Adapter:
             and array.dtype.kind != np.dtype(spec.tensor.dtype).kind
         ):
             raise InputError(f"input '{spec.name}' is {array.dtype.name}, the model takes {spec.dtype}")
-        if spec.dtype == "int64" and array.size and not (array.min() >= -(2**31) and array.max() < 2**31):
-            raise InputError(f"input '{spec.name}' holds integers outside int32, which the file cannot hold")
+        _check_integers(spec, array, "input")
         # Not ascontiguousarray, which gives a 0-d array an axis.
         return np.require(array.transpose(spec.order).astype(spec.tensor.dtype, copy=False), requirements="C")
 
@@ -146,6 +148,20 @@ class Adapter:
             for array, spec in zip(flat, self.outputs, strict=True)
         ]
         return pytree.tree_unflatten(leaves, self.out_structure)
+
+
+def _check_integers(spec: InputSpec, array: NDArray[Any], label: str) -> None:
+    """Raise :class:`InputError` for integers that the file cannot hold, or that overflow in the middle of it."""
+    if array.dtype.kind not in "iu" or not array.size:
+        return
+    lowest, highest = int(array.min()), int(array.max())
+    if spec.dtype == "int64" and not (lowest >= -(2**31) and highest < 2**31):
+        raise InputError(f"{label} '{spec.name}' holds integers outside int32, which the file cannot hold")
+    if spec.limits is not None and not (lowest >= spec.limits[0] and highest <= spec.limits[1]):
+        raise InputError(
+            f"{label} '{spec.name}' holds {lowest if lowest < spec.limits[0] else highest}, the file is right for "
+            f"{spec.limits[0]} to {spec.limits[1]}: beyond that its int32 overflows where the model computes in int64"
+        )
 
 
 def _open_axes(spec: InputSpec) -> set[int]:

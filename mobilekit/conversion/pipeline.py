@@ -61,6 +61,7 @@ from mobilekit.quantize.given import has_given_scales, quantize_as_given
 from mobilekit.results import (
     CompatReport,
     ConversionReport,
+    IntegerLimits,
     SearchReport,
     StepTiming,
     TransposeNote,
@@ -272,6 +273,7 @@ def _convert_staged(
     report = dataclasses.replace(
         told,
         **_sums(parts),
+        warnings=(*told.warnings, *(text for part in parts[1:] for text in part.lowered.assumed)),
         stages=tuple(in_words(plan, parts)),
     )
     if verification is not None and not verification.passed and samples.origin != "synthetic":
@@ -304,6 +306,7 @@ def _sums(parts: Sequence[StagedPart]) -> dict[str, Any]:
         "full_integer": all(q is not None and q.full_integer for q in quantized),
         "float_weight_bytes": sum(t.data.nbytes for t in constants if t.data is not None),
         "narrowed_int64": tuple(dict.fromkeys(name for part in parts for name in part.lowered.narrowed)),
+        "integer_limits": tuple(dict.fromkeys(limit for part in parts for limit in _limits(part.lowered))),
     }
 
 
@@ -506,7 +509,9 @@ def _report(
     search: SearchReport | None,
 ) -> ConversionReport:
     graph = lowered.graph if quantized is None else quantized.graph
-    told = [] if quantized is None else [*wrong_ranges(source, lowered, quantized), *_doubts(quantized)]
+    told = list(lowered.assumed)
+    if quantized is not None:
+        told += [*wrong_ranges(source, lowered, quantized), *_doubts(quantized)]
     if samples.origin == "synthetic":
         told.append("calibrated on synthetic noise: the accuracy on real inputs is unknown")
         if verification is not None:
@@ -529,6 +534,7 @@ def _report(
         compat=compat,
         inferred_inputs=source.origins,
         narrowed_int64=tuple(lowered.narrowed),
+        integer_limits=tuple(_limits(lowered)),
         warnings=tuple(told),
         notes=(
             *notes,
@@ -542,6 +548,12 @@ def _report(
 
 def _doubts(quantized: QuantizeResult) -> list[str]:
     return [] if quantized.calibration is None else quantized.calibration.doubts
+
+
+def _limits(lowered: Lowered) -> Iterator[IntegerLimits]:
+    for spec in [*lowered.inputs, *(state.input for state in lowered.states)]:
+        if spec.limits is not None:
+            yield IntegerLimits(spec.name, *spec.limits)
 
 
 def _state_notes(lowered: Lowered) -> Iterator[str]:
@@ -615,6 +627,7 @@ def _tensor_spec(spec: InputSpec | OutputSpec, stored: tuple[str, Quantization |
         model_shape=tuple(shape[spec.order.index(axis)] for axis in range(len(shape))),
         model_dtype=spec.dtype,
         order=spec.order,
+        limits=spec.limits if isinstance(spec, InputSpec) else None,
     )
 
 

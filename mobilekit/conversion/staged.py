@@ -49,6 +49,11 @@ def cut_source(source: Source) -> Cut | None:
     found = cut(source.program, host_ops())
     if found is not None and source.resized is not None:
         raise InputError("dynamic_shapes does not go with a model that is cut (NMS, a custom op): fix its sizes")
+    if found is not None and source.states:
+        raise InputError(
+            f"buffers that change in forward ({', '.join(source.states)}) do not go with a model that is cut (NMS, a "
+            "custom op): pass them in and return them"
+        )
     return found
 
 

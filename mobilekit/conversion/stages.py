@@ -59,6 +59,10 @@ class StageRunner:
 
 def _to_file(value: torch.Tensor, spec: TensorSpec) -> NDArray[Any]:
     array = as_array(value).transpose(spec.order)
+    if spec.model_dtype == "int64" or spec.limits is not None:
+        low, high = spec.limits or (-(2**31), 2**31 - 1)
+        if array.size and not (array.min() >= low and array.max() <= high):
+            raise InputError(f"value '{spec.name}' goes into the file, which is right for {low} to {high} only")
     if spec.quantization is not None:
         affine = Quantization.per_tensor(spec.quantization.scale, spec.quantization.zero_point)
         array = affine.quantize(array, spec.dtype)

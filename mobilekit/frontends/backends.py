@@ -9,6 +9,7 @@ from mobilekit.frontends import litert, onnx2tf
 from mobilekit.frontends.child import Progress
 from mobilekit.frontends.direct.dynamic import merge_sizes
 from mobilekit.frontends.direct.lower import Lowered, lower
+from mobilekit.frontends.direct.ranges import prove
 from mobilekit.frontends.source import Source
 from mobilekit.graph.passes import run_passes
 
@@ -18,6 +19,7 @@ Backend = Callable[[Source, Progress | None], Lowered]
 def _direct(source: Source) -> Lowered:
     lowered = lower(source.need_program("direct"), source.name)
     lowered.given_scales += source.given_scales or ()
+    lowered = prove(lowered, source.example, open_sizes=source.resized is not None)
     if source.resized is None:
         return lowered
     resized = lower(source.resized, source.name)

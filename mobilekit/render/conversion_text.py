@@ -72,6 +72,8 @@ def _fact_rows(report: ConversionReport) -> Iterator[tuple[str, str]]:
         yield "input assumed", f"{origin.name}: {origin.dtype} {units.shape(origin.shape)} ({origin.reason})"
     if report.narrowed_int64:
         yield "int64 -> int32", ", ".join(report.narrowed_int64)
+    for limits in report.integer_limits:
+        yield f"values of {limits.input}", f"{limits.low} to {limits.high}, checked at every call here"
     steps = ", ".join(f"{step.step} {units.seconds(step.wall_s)}" for step in report.timings)
     yield "time", f"{units.seconds(sum(step.wall_s for step in report.timings))} ({report.backend}: {steps})"
 

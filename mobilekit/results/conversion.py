@@ -116,6 +116,15 @@ class InputOrigin:
 
 
 @dataclass(frozen=True)
+class IntegerLimits:
+    """The integers for which no int64 of the model leaves int32 in the file; both ends included."""
+
+    input: str
+    low: int
+    high: int
+
+
+@dataclass(frozen=True)
 class ConversionReport:
     """Everything worth knowing about one conversion."""
 
@@ -139,7 +148,12 @@ class ConversionReport:
     layer_errors: tuple[LayerError, ...] = ()
     inferred_inputs: tuple[InputOrigin, ...] = ()
     narrowed_int64: tuple[str, ...] = ()
-    """Names of int64 values that the file holds as int32, each proven to fit."""
+    """Names of int64 inputs and buffers that the file holds as int32.
+
+    With backend "direct" every int64 result in between is proven to fit as well, for inputs within
+    ``integer_limits`` (int32 where an input is not named there), which each call checks; what could only be assumed
+    (a cast of an unbounded float) is among ``warnings``."""
+    integer_limits: tuple[IntegerLimits, ...] = ()
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
     search: SearchReport | None = None

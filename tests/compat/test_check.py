@@ -143,6 +143,19 @@ def test_what_cannot_be_checked(tmp_path):
         check(tmp_path / "none.tflite", "gpuu")
 
 
+def test_bodies_of_control_flow_are_judged_in_the_notes():
+    graph = graph_of([conv()])
+    graph.subgraphs = [graph_of([unary("GATHER_ND", tensor("in", (1, 4)))]), graph_of([conv()])]
+    for body, name in zip(graph.subgraphs, ("one", "two"), strict=True):
+        body.name = name
+    notes = only(check(graph, "cpu")).notes
+    assert "2 ops stand in the bodies of IF and WHILE; the figures count the main graph only" in notes
+    (refused,) = [note for note in notes if note.startswith("in a body")]
+    assert "GATHER_ND is not in its list of ops" in refused
+    graph.subgraphs = graph.subgraphs[1:]
+    assert any(note.endswith("and none of them is refused") for note in only(check(graph, "cpu")).notes)
+
+
 def test_an_empty_graph_is_covered():
     assert only(check(graph_of([]), "cpu")).coverage == 1.0
 

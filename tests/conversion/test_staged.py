@@ -319,3 +319,20 @@ def test_on_the_command_line(tmp_path: Path) -> None:
             [sys.executable, "-m", "mobilekit", *arguments], capture_output=True, text=True, cwd=ROOT, check=False
         )
         assert run.returncode == 0, run.stderr
+
+
+class Counted(Plain):
+    """A buffer that changes beside NMS."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(1))
+
+    def forward(self, image: torch.Tensor) -> Any:
+        self.calls = self.calls + 1
+        return (*super().forward(image), self.calls)
+
+
+def test_state_does_not_go_with_a_cut():
+    with pytest.raises(InputError, match=r"buffers that change in forward \(calls\) do not go with a model"):
+        mobilekit.convert(Counted().eval(), torch.rand(1, 3, 32, 32))

@@ -31,6 +31,12 @@ class Builder:
         """Values that are int64 in PyTorch and int32 in the file."""
         self.given_scales: list[Quantization] = []
         """Symmetric scales that the model itself gives its constants."""
+        self.wide_op: str | None = None
+        """The op being lowered, where it computes in int64; the walk sets it."""
+        self.wide: dict[Op, str] = {}
+        """Ops that stand for int64 arithmetic -> PyTorch's op: int32 must not overflow there."""
+        self.bounds: dict[Tensor, tuple[int, int]] = {}
+        """What a lowering knows of an integer beyond what intervals tell."""
         self._names: dict[str, int] = {}
         self._reordered: dict[tuple[Tensor, Order, Order], Value] = {}
 
@@ -48,7 +54,8 @@ class Builder:
         if data.dtype == np.int64:
             if data.size and (data.min() < _INT32.min or data.max() > _INT32.max):
                 raise UnsupportedError(
-                    "it holds integers outside int32, which the file computes in", "keep such numbers below 2**31"
+                    "it holds integers outside int32, which the file computes in",
+                    "keep such numbers below 2**31 (a smaller multiplier, a base subtracted), or compute it in the app",
                 )
             data = data.astype(np.int32)
         elif data.dtype == np.float64:
@@ -86,7 +93,10 @@ class Builder:
             Tensor(self.unique_name(self.scope or kind.lower()), tuple(int(d) for d in shape), dtype or default)
             for shape, dtype in zip(shapes, dtypes, strict=True)
         ]
-        self.graph.ops.append(Op(kind, list(inputs), outputs, options, self.source))
+        op = Op(kind, list(inputs), outputs, options, self.source)
+        self.graph.ops.append(op)
+        if self.wide_op is not None:
+            self.wide[op] = self.wide_op
         return outputs
 
     def value(self, tensor: Tensor, order: Order | None = None, dtype: str | None = None) -> Value:

@@ -146,9 +146,6 @@ class _Cutter:
                 steps.append(part)
             steps += [self._host_step(n) for n in self.live if self._is_host_call(n) and self.level[n] == level]
         results = tuple(self._argument(raw, self.output) for raw in self.results)
-        if self.program.graph_signature.buffers_to_mutate:
-            reason = "buffers that change in forward do not go with a model that is cut into parts"
-            self.unsupported.append(UnsupportedOp("a buffer that changes in forward", "output", reason))
         if not any(isinstance(step, Part) for step in steps) and not self.unsupported:
             reason = "nothing comes before it that could be a .tflite file"
             node = next(n for n in self.live if n in self.host)

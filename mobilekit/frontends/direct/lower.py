@@ -25,7 +25,7 @@ from mobilekit.frontends.direct.ops.cast import cast
 from mobilekit.frontends.direct.registry import Lowering, UnsupportedError, lowerings
 from mobilekit.frontends.direct.suggestions import suggestion_for
 from mobilekit.frontends.direct.values import Order, Value, channels_last_order, identity_order
-from mobilekit.graph.ir import Graph, Quantization, Signature, Tensor
+from mobilekit.graph.ir import Graph, Op, Quantization, Signature, Tensor
 
 # Lowered although their arguments are constants: the lowering remembers the scale beside the values.
 _WITH_MEMORY = "quantized_decomposed.dequantize"
@@ -42,6 +42,8 @@ class InputSpec:
     tensor: Tensor
     leaf: int
     """Position among the flattened arguments of forward."""
+    limits: tuple[int, int] | None = None
+    """The integers that the file is right for, where they are fewer than int32's; both ends included."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,12 @@ class Lowered:
     """Scales of constants in a model that was quantized in training."""
     states: list[StateSpec] = field(default_factory=list)
     """Behind the inputs and outputs of the graph that the user knows of."""
+    wide: dict[Op, str] = field(default_factory=dict)
+    """Ops that stand for int64 arithmetic -> PyTorch's op, for :mod:`ranges` to prove."""
+    bounds: dict[Tensor, tuple[int, int]] = field(default_factory=dict)
+    """What lowerings know of integers beyond what intervals tell."""
+    assumed: list[str] = field(default_factory=list)
+    """In words, integers that nothing bounds and what they are taken to be."""
 
 
 def lower(program: ExportedProgram, name: str = "main", *, partial: bool = False) -> Lowered:
@@ -136,7 +144,15 @@ class _Walk:
             Signature("serving_default", tuple((spec.name, spec.tensor) for spec in inputs), named_outputs)
         ]
         return Lowered(
-            graph, self.inputs, outputs, self.builder.narrowed, self.unsupported, self.builder.given_scales, states
+            graph,
+            self.inputs,
+            outputs,
+            self.builder.narrowed,
+            self.unsupported,
+            self.builder.given_scales,
+            states,
+            self.builder.wide,
+            self.builder.bounds,
         )
 
     # -- inputs ------------------------------------------------------------------------------------------------
@@ -216,6 +232,7 @@ class _Walk:
             self.builder.scope = _scope(node)
             self.builder.source = source_of(node)
         self.builder.expected = node.meta.get("val")
+        self.builder.wide_op = op if _computes_int64(node) else None
         first = node.args[0] if node.args else None
         self.builder.operand = first.meta.get("val") if isinstance(first, torch.fx.Node) else None
         arguments = self._arguments(node, target)
@@ -480,6 +497,12 @@ class _Walk:
 def _scope(node: torch.fx.Node) -> str:
     path = module_path(node)
     return f"{path}/{node.name}" if path else node.name
+
+
+def _computes_int64(node: torch.fx.Node) -> bool:
+    """Whether it reads or makes an int64 tensor."""
+    values = pytree.tree_leaves([node.meta.get("val"), *(given.meta.get("val") for given in node.all_input_nodes)])
+    return any(isinstance(value, torch.Tensor) and value.dtype == torch.int64 for value in values)
 
 
 def _flat(arguments: Any) -> Iterator[Any]:

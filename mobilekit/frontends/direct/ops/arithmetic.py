@@ -44,7 +44,10 @@ def as_value(b: Builder, x: Any, dtype: str) -> Value:
     if isinstance(x, Value):
         return cast(b, x, dtype)
     if dtype in ("int64", "int32") and not -(2**31) <= x < 2**31:
-        raise UnsupportedError(f"the integer {x} does not fit int32, which the file computes in")
+        raise UnsupportedError(
+            f"the integer {x} does not fit int32, which the file computes in",
+            "keep such numbers below 2**31 (a smaller multiplier, a base subtracted), or compute it in the app",
+        )
     with np.errstate(over="ignore"):
         return Value(b.constant(np.array(x).astype(stored(dtype))), (), dtype)
 

@@ -104,4 +104,6 @@ def _and_wide(b: Builder, x: Tensor, y: Tensor) -> Tensor:
     base = b.constant(np.array(1 << 16, np.int32))
     high = _and_narrow(b, emit_binary(b, "FLOOR_DIV", x, base), emit_binary(b, "FLOOR_DIV", y, base))
     low = _and_narrow(b, emit_binary(b, "FLOOR_MOD", x, base), emit_binary(b, "FLOOR_MOD", y, base))
+    # An AND has no more bits than its operands.
+    b.bounds[high], b.bounds[low] = (-(1 << 15), (1 << 15) - 1), (0, (1 << 16) - 1)
     return emit_binary(b, "ADD", emit_binary(b, "MUL", high, base), low)

@@ -90,7 +90,7 @@ class TensorSpec(val name: String, val shape: List<Int>, val dtype: String, val 
 
     companion object {
         fun read(json: JSONObject): TensorSpec {
-            json.allow("name", "shape", "dtype", "quantization", "model_shape", "model_dtype", "order")
+            json.allow("name", "shape", "dtype", "quantization", "model_shape", "model_dtype", "order", "limits")
             val affine = json.optJSONObject("quantization")
             affine?.allow("scale", "zero_point")
             return TensorSpec(
