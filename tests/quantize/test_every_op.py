@@ -43,7 +43,7 @@ RECIPE = preset("int8").with_changes(observer="min_max", bias_correction=False, 
 DELEGATES = ("reference", "xnnpack")
 
 
-# Of the one list: those of float inputs, one or more a kernel. The others are not drawn in int8 yet.
+# Of the one list: those of float inputs, one or more a kernel, in every run.
 INT8 = """
     aten.relu6.default aten.hardswish.default aten.softmax.int aten.leaky_relu.default
     aten.prelu.default aten.add.Tensor aten.mul.Tensor aten.cat.default
@@ -58,6 +58,26 @@ INT8 = """
     aten.sum.dim_IntList aten.pixel_shuffle.default aten.group_norm.default aten.elu.default
     aten.exp.default aten.log.default aten.rsqrt.default aten.var.dim
     aten.scaled_dot_product_attention.default
+""".split()
+# More ways to the same kernels; in the slow tests only. What is in neither list is not drawn in int8 yet.
+INT8_TOO = """
+    aten.abs.default aten.neg.default aten.square.default aten.angle.default aten.asinh.default aten.atan.default
+    aten.cos.default aten.deg2rad.default aten.erf.default aten.erfc.default aten.exp2.default aten.expm1.default
+    aten.rad2deg.default aten.sinh.default aten.cosh.default aten.ceil.default aten.floor.default aten.trunc.default
+    aten.fix.default aten.frac.default aten.round.decimals aten.acos.default aten.asin.default aten.atanh.default
+    aten.acosh.default aten.log10.default aten.log2.default aten.reciprocal.default aten.log1p.default
+    aten.relu.default aten.hardsigmoid.default aten.log_sigmoid.default aten.mish.default aten.selu.default
+    aten.celu.default aten.hardshrink.default aten.softshrink.default aten.hardtanh.default aten.threshold.default
+    aten.rrelu.default aten.clamp.default aten.clip.default aten.clamp_max.default aten.clamp_min.default
+    aten.glu.default aten.log_softmax.int aten._safe_softmax.default aten._softmax.default aten._log_softmax.default
+    aten.max.other aten.min.other aten.fmax.default aten.fmin.default aten.hypot.default aten.logaddexp.default
+    aten.copysign.Tensor aten.atan2.default aten.div.Tensor aten.floor_divide.default aten.fmod.Tensor
+    aten.rsub.Tensor aten.add.Scalar aten.sub.Scalar aten.rsub.Scalar aten.mul.Scalar aten.copysign.Scalar
+    aten.div.Scalar aten.floor_divide.Scalar aten.fmod.Scalar aten.div.Scalar_mode aten.div.Tensor_mode
+    aten.pow.Tensor_Scalar aten.pow.Tensor_Tensor aten.addcmul.default aten.addcdiv.default aten.lerp.Tensor
+    aten.lerp.Scalar aten.lt.Tensor aten.gt.Tensor aten.ge.Tensor aten.isfinite.default aten.isinf.default
+    aten.isclose.default aten.heaviside.default aten.nan_to_num.default aten.masked_fill.Scalar
+    aten.masked_fill.Tensor aten.clamp.Tensor aten.clamp_max.Tensor aten.clamp_min.Tensor
 """.split()
 
 
@@ -175,3 +195,10 @@ def test_a_few_examples(name: str, old_runtime: OldRuntime) -> None:
 @pytest.mark.parametrize("name", INT8)
 def test_fifty_examples(name: str, old_runtime: OldRuntime) -> None:
     sweep(name, 50, old_runtime)
+
+
+@pytest.mark.slow
+@pytest.mark.classic
+@pytest.mark.parametrize("name", INT8_TOO)
+def test_other_ways_to_the_same_kernels(name: str, old_runtime: OldRuntime) -> None:
+    sweep(name, 5, old_runtime)
