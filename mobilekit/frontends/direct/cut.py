@@ -30,6 +30,7 @@ from mobilekit.errors import UnsupportedOp, UnsupportedOpsError
 from mobilekit.frontends.direct.capture import source_of
 from mobilekit.frontends.direct.detection import BATCHED_NMS, NMS
 from mobilekit.frontends.direct.dtypes import name_of
+from mobilekit.frontends.direct.suggestions import suggestion_for
 from mobilekit.frontends.host_ops import HostOp
 from mobilekit.sidecar import LibraryStep, NmsStep, PythonStep, TensorStep, ValueSpec
 
@@ -257,7 +258,9 @@ class _Cutter:
             threshold = arguments[-1]
             return NmsStep(op=name, arguments=arguments[:-1], outputs=outputs, iou_threshold=float(threshold))
         known = name in PYTHON_OPS or (name.startswith("aten.") and name.split(".")[1] in TAIL_OPS)
-        if not known:
+        if not known and not isinstance(node.meta.get("val"), torch.Tensor) and suggestion_for(name) is not None:
+            self._refuse(node, "what it gives depends on the data", suggestion_for(name))
+        elif not known:
             self._refuse(
                 node,
                 "it comes after an op whose result's size depends on the data, where a phone runs few tensor ops only",
