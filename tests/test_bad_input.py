@@ -226,7 +226,7 @@ CASES = [
     Case(f"{INT8} -c nowhere", ("no such folder: 'nowhere'",)),
     # a file that is no model
     Case("convert text.pt2", ("'text.pt2' is no program that torch",)),
-    Case("convert photos", ("'photos' is no model: give path.py:function",)),
+    Case("convert photos", ("'photos' is a folder, not a model file",)),
     Case("convert good.tflite", ("'good.tflite' is the model itself: choose another --output",)),
     Case("convert truncated.tflite -o out.tflite", ("'truncated.tflite' is damaged or truncated",)),
     Case("convert net.py", ("names a file but no function in it: write net.py:function",)),

@@ -289,7 +289,7 @@ def not_integer(graph: Graph) -> list[str]:
     wide = {
         tensor
         for op in graph.ops
-        if op.inputs and op.inputs[0] is not None and op.inputs[0].dtype == "int16"
+        if any(tensor.dtype == "int16" for tensor in op.present_inputs())
         for tensor in op.present_inputs()
         if tensor.dtype == "int64" and tensor.is_constant and tensor.quantization is not None
     }
