@@ -466,11 +466,13 @@ def activation_none(site: Site) -> bool:
 
 @_relation
 def coreml_broadcast(site: Site) -> bool:
-    """Core ML's IsBinaryOpSupported, on shapes widened to four dims from the left."""
+    """Core ML's IsBinaryOpSupported, on shapes widened to four dims from the left; more dims it does not know."""
     tensors = site.inputs[:2]
     if len(tensors) < 2:
         return True
-    first, second = ((1,) * (4 - t.rank) + t.shape for t in tensors if t.rank <= 4)
+    if any(tensor.rank > 4 for tensor in tensors):
+        return False
+    first, second = ((1,) * (4 - tensor.rank) + tensor.shape for tensor in tensors)
     one_element = any(t.size == 1 and site.is_static(t) for t in tensors)
     if first[0] != second[0] and not one_element:
         return False

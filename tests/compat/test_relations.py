@@ -431,3 +431,9 @@ def test_batch_of_pads_packs_and_splits():
 )
 def test_a_bool_that_the_gpu_cannot_keep(reader, result):
     assert RELATIONS["comparison_feeds_select"](comparison(reader, result)) is False
+
+
+@pytest.mark.parametrize("ranks", [(5, 5), (5, 1), (4, 5)])
+def test_coreml_knows_no_more_than_four_dims(ranks):
+    operands = [tensor(*([1] * (rank - 1)), 3) for rank in ranks]
+    assert RELATIONS["coreml_broadcast"](add(*operands)) is False
