@@ -65,8 +65,13 @@ def write_results(name: str, document: dict[str, Any]) -> Path:
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
     body = {"format_version": 1, "benchmark": name, "environment": asdict(environment()), **document}
-    path.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
+    path.write_text(without_places(json.dumps(body, indent=1)) + "\n", encoding="utf-8")
     return path
+
+
+def without_places(text: str) -> str:
+    """``text`` with paths from the project's root, or from a package on: where both lie on this machine is nobody's."""
+    return re.sub(r"[^\s\"']*/site-packages/", "", text.replace(f"{ROOT}/", ""))
 
 
 def print_machine() -> None:
