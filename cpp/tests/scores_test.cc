@@ -10,6 +10,7 @@
 #include <random>
 #include <vector>
 
+#include "every_isa.h"
 #include "guarded.h"
 #include "mobilekit/isa.h"
 
@@ -18,19 +19,9 @@ namespace {
 
 constexpr int kCounts[] = {1, 2, 3, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 129, 1000, 6625};
 
-class ScoresOnEveryIsa : public testing::TestWithParam<int> {
- protected:
-  void SetUp() override {
-    best_ = mk_isa_current();
-    if (!mk_isa_available(GetParam())) GTEST_SKIP() << "no " << mk_isa_name(GetParam()) << " here";
-    mk_isa_force(GetParam());
-  }
-  void TearDown() override { mk_isa_force(best_); }
-  int best_;
-};
+class ScoresOnEveryIsa : public OnEveryIsa {};
 
-INSTANTIATE_TEST_SUITE_P(Isa, ScoresOnEveryIsa, testing::Values(MK_ISA_SCALAR, MK_ISA_AVX2, MK_ISA_AVX512, MK_ISA_NEON),
-                         [](const auto& info) { return std::string(mk_isa_name(info.param)); });
+MK_ON_EVERY_ISA(ScoresOnEveryIsa);
 
 template <typename T>
 std::vector<int32_t> sorted_indices(const std::vector<T>& x) {

@@ -8,6 +8,7 @@
 #include <random>
 #include <vector>
 
+#include "every_isa.h"
 #include "guarded.h"
 #include "mobilekit/isa.h"
 
@@ -63,20 +64,9 @@ uint8_t truth(const mk_segment_args& a, int x, int y) {
   }));
 }
 
-class SegmentOnEveryIsa : public testing::TestWithParam<int> {
- protected:
-  void SetUp() override {
-    best_ = mk_isa_current();
-    if (!mk_isa_available(GetParam())) GTEST_SKIP() << "no " << mk_isa_name(GetParam()) << " here";
-    mk_isa_force(GetParam());
-  }
-  void TearDown() override { mk_isa_force(best_); }
-  int best_;
-};
+class SegmentOnEveryIsa : public OnEveryIsa {};
 
-INSTANTIATE_TEST_SUITE_P(Isa, SegmentOnEveryIsa,
-                         testing::Values(MK_ISA_SCALAR, MK_ISA_AVX2, MK_ISA_AVX512, MK_ISA_NEON),
-                         [](const auto& info) { return std::string(mk_isa_name(info.param)); });
+MK_ON_EVERY_ISA(SegmentOnEveryIsa);
 
 TEST_P(SegmentOnEveryIsa, EqualsThePlainLoopBetweenGuardPages) {
   std::mt19937 random(1);

@@ -8,25 +8,16 @@
 #include <random>
 #include <vector>
 
+#include "every_isa.h"
 #include "guarded.h"
 #include "mobilekit/isa.h"
 
 namespace mobilekit {
 namespace {
 
-class TextOnEveryIsa : public testing::TestWithParam<int> {
- protected:
-  void SetUp() override {
-    best_ = mk_isa_current();
-    if (!mk_isa_available(GetParam())) GTEST_SKIP() << "no " << mk_isa_name(GetParam()) << " here";
-    mk_isa_force(GetParam());
-  }
-  void TearDown() override { mk_isa_force(best_); }
-  int best_;
-};
+class TextOnEveryIsa : public OnEveryIsa {};
 
-INSTANTIATE_TEST_SUITE_P(Isa, TextOnEveryIsa, testing::Values(MK_ISA_SCALAR, MK_ISA_AVX2, MK_ISA_AVX512, MK_ISA_NEON),
-                         [](const auto& info) { return std::string(mk_isa_name(info.param)); });
+MK_ON_EVERY_ISA(TextOnEveryIsa);
 
 template <typename T>
 std::vector<int32_t> by_the_book(const T* scores, int steps, int classes, int blank) {
