@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,7 +12,6 @@ from typing import Any
 
 import torch
 from torch.export import ExportedProgram
-from torch.utils import _pytree as pytree
 
 from mobilekit import runtime
 from mobilekit._version import __version__
@@ -21,6 +19,7 @@ from mobilekit.compat.check import check
 from mobilekit.conversion import calibration as calibration_data
 from mobilekit.conversion.adapter import Adapter
 from mobilekit.conversion.converted import Converted
+from mobilekit.conversion.document import make_sidecar, tensor_spec
 from mobilekit.conversion.inputs import load_source, open_data
 from mobilekit.conversion.remarks import beside_float, islands_with_cost, wrong_ranges
 from mobilekit.conversion.rewritten import rewrite_source
@@ -49,10 +48,10 @@ from mobilekit.files import check_writable
 from mobilekit.frontends.arrays import as_arrays
 from mobilekit.frontends.backends import backends, for_source, make_graph
 from mobilekit.frontends.direct.cut import Cut, Recorder
-from mobilekit.frontends.direct.lower import InputSpec, Lowered, OutputSpec, StateSpec
+from mobilekit.frontends.direct.lower import Lowered
 from mobilekit.frontends.direct.rewrites import named_rewrites
 from mobilekit.frontends.source import Source
-from mobilekit.graph.ir import Graph, Quantization
+from mobilekit.graph.ir import Graph
 from mobilekit.graph.passes import run_passes
 from mobilekit.graph.writer import write
 from mobilekit.quantize import Auto, QuantizeResult, Recipe, preset
@@ -67,8 +66,7 @@ from mobilekit.results import (
     TransposeNote,
     VerificationReport,
 )
-from mobilekit.sidecar import AffineSpec, ClassificationSpec, PreprocessSpec, Sidecar, StagesSpec, TensorSpec
-from mobilekit.sidecar import StateSpec as SidecarState
+from mobilekit.sidecar import ClassificationSpec, PreprocessSpec, StagesSpec, TensorSpec
 from mobilekit.warnings import SyntheticCalibrationWarning
 
 Progress = Callable[[str, int, int | None], None]
@@ -213,7 +211,7 @@ def _convert(
     if verification is not None and not verification.passed and samples.origin != "synthetic":
         text = "; ".join(verification.failures)
         raise VerificationError(f"{source.name}: the file does not compute what the model computes: {text}")
-    sidecar = _sidecar(source.name, data, adapter, report, preprocess, postprocess, labels)
+    sidecar = make_sidecar(source.name, data, adapter, report, preprocess, postprocess, labels)
     return Converted(data, sidecar, report, adapter, lowered.graph, quantized)
 
 
@@ -245,7 +243,7 @@ def _convert_staged(
             raise InputError(f"{source.name} holds its own scales and is cut (NMS, custom op): convert the float model")
     with steps("write"):
         graph = merge(parts)  # first: it names the signatures
-        described = stages_spec(plan, parts, _tensor_spec)
+        described = stages_spec(plan, parts, tensor_spec)
         graph.description = f"mobilekit {__version__}"
         data = write(graph)
     with steps("check"):
@@ -280,7 +278,7 @@ def _convert_staged(
         text = "; ".join(verification.failures)
         raise VerificationError(f"{source.name}: the file does not compute what the model computes: {text}")
     adapter = whole_adapter(source, plan, described)
-    sidecar = _sidecar(source.name, data, adapter, report, preprocess, postprocess, labels)
+    sidecar = make_sidecar(source.name, data, adapter, report, preprocess, postprocess, labels)
     outputs = tuple(
         TensorSpec(
             name=o.name, shape=o.shape, dtype=o.dtype, model_shape=o.shape, model_dtype=o.dtype, order=o.order
@@ -573,75 +571,3 @@ def _transposes(graph: Graph) -> Iterator[TransposeNote]:
             yield TransposeNote(
                 op.name, op.output.shape, f"{users} needs another axis order than its input has", op.source
             )
-
-
-def _sidecar(
-    label: str,
-    data: bytes,
-    adapter: Adapter,
-    report: ConversionReport,
-    preprocess: PreprocessSpec | None,
-    postprocess: ClassificationSpec | None,
-    labels: Sequence[str] | None,
-) -> Sidecar:
-    stored_outputs = iter(adapter.stored_outputs)
-    given = [*adapter.inputs, *(state.input for state in adapter.states)]
-    inputs = [_tensor_spec(spec, stored) for spec, stored in zip(given, adapter.stored_inputs, strict=True)]
-    made = [*adapter.outputs, *(state.output for state in adapter.states)]
-    outputs = [_tensor_spec(spec, next(stored_outputs)) for spec in made if spec.tensor is not None]
-    return Sidecar(
-        model=label,
-        mobilekit_version=__version__,
-        sha256=hashlib.sha256(data).hexdigest(),
-        min_runtime_version=report.min_runtime_version,
-        quantize=report.quantize,
-        inputs=tuple(inputs),
-        outputs=tuple(outputs),
-        output_structure=_structure(adapter.out_structure),
-        states=tuple(_state_spec(state) for state in adapter.states),
-        preprocess=preprocess,
-        postprocess=postprocess,
-        labels=None if labels is None else tuple(labels),
-    )
-
-
-def _state_spec(state: StateSpec) -> SidecarState:
-    values = state.initial.reshape(-1).tolist()
-    uniform = len(set(values)) <= 1
-    return SidecarState(
-        buffer=state.buffer,
-        input=state.input.name,
-        output=state.output.name,
-        initial=tuple(float(value) for value in (values[:1] if uniform else values)),
-    )
-
-
-def _tensor_spec(spec: InputSpec | OutputSpec, stored: tuple[str, Quantization | None]) -> TensorSpec:
-    assert spec.tensor is not None
-    shape = spec.tensor.shape_signature or spec.tensor.shape
-    return TensorSpec(
-        name=spec.name,
-        shape=shape,
-        dtype=stored[0],
-        quantization=_affine(stored[1]),
-        model_shape=tuple(shape[spec.order.index(axis)] for axis in range(len(shape))),
-        model_dtype=spec.dtype,
-        order=spec.order,
-        limits=spec.limits if isinstance(spec, InputSpec) else None,
-    )
-
-
-def _affine(quantization: Quantization | None) -> AffineSpec | None:
-    if quantization is None:
-        return None
-    return AffineSpec(scale=float(quantization.scale[0]), zero_point=int(quantization.zero_point[0]))
-
-
-def _structure(structure: pytree.TreeSpec) -> str | None:
-    """None for one tensor, and for nestings of the user's own classes, which PyTorch cannot write as JSON."""
-    if structure.is_leaf():
-        return None
-    try:
-        return pytree.treespec_dumps(structure)
-    except NotImplementedError:
-        return None
